@@ -1,0 +1,13 @@
+//! Durable bytes at offsets: the tiers below [tierlog](https://docs.rs/tierlog).
+//!
+//! A tier says which bytes are durable; the engine above says what they mean.
+//!
+//! - [`tail`]: byte-addressable memory, mapped (persistent memory or a plain file)
+//! - [`nvme`]: a directory of files, written in whole blocks
+//! - [`object`]: a numbered sequence of objects
+//! - [`page`]: words shared between processes
+//! - [`checksum`], [`clock`], [`membarrier`]: what the engine needs of the processor
+
+pub mod nvme;
+pub mod object;
+pub mod tail;
