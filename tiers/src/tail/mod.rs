@@ -48,23 +48,16 @@ pub struct RangeTaken {
     pub end: u64,
 }
 
-/// A tail: one region of memory, shared by all its lanes.
+/// The reading side of a tail, all that a view in another process has.
 ///
 /// Reading may race with a lane's writer. The bytes are then arbitrary, never undefined: a caller validates them.
-pub trait Tail: Send + Sync + fmt::Debug + 'static {
-    /// The exclusive writer of one range.
-    type Lane: TailLane;
-
+pub trait TailRead: Send + Sync + fmt::Debug + 'static {
     /// Length in bytes, fixed for the life of the value.
     fn len(&self) -> u64;
     /// True for a tail without bytes; no opened tail is.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// What the memory is.
-    fn medium(&self) -> TailMedium;
-    /// One line for people: medium, path, instructions, granularity.
-    fn describe(&self) -> String;
     /// Copies out `out.len()` bytes from `at`.
     ///
     /// # Errors
@@ -73,6 +66,17 @@ pub trait Tail: Send + Sync + fmt::Debug + 'static {
     /// # Panics
     /// If the range is out of bounds.
     fn read(&self, at: u64, out: &mut [u8]) -> Result<(), Fault>;
+}
+
+/// A tail: one region of memory, shared by all its lanes.
+pub trait Tail: TailRead {
+    /// The exclusive writer of one range.
+    type Lane: TailLane;
+
+    /// What the memory is.
+    fn medium(&self) -> TailMedium;
+    /// One line for people: medium, path, instructions, granularity.
+    fn describe(&self) -> String;
     /// Stores `bytes` at `at` and persists them as this medium persists. For cold paths (superblocks).
     ///
     /// # Errors
