@@ -8,6 +8,11 @@
 //! - [`page`]: words shared between processes
 //! - [`checksum`], [`clock`], [`membarrier`]: what the engine needs of the processor
 
+pub mod checksum;
+pub mod clock;
+pub mod membarrier;
 pub mod nvme;
 pub mod object;
+pub mod page;
+pub mod persist;
 pub mod tail;

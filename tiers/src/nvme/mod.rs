@@ -3,9 +3,38 @@
 //! Contents: the seam ([`Nvme`], [`NvmeFile`], [`RunQueue`]), the aligned buffer ([`Block`]) and its implementation
 //! over a directory ([`Directory`]).
 
+mod block;
+mod calibrate;
+mod directory;
+mod durable;
+mod error;
+mod file;
+mod ledger;
+mod listing;
+mod lock;
+mod measure;
+mod medium;
+mod name;
+mod open;
+mod plain;
+mod progress;
+mod ring;
+mod syscall;
+mod uring;
+
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+
+pub use block::Block;
+pub use directory::{Directory, DirectoryOptions};
+pub use durable::DurableWay;
+pub use error::DirectoryError;
+pub use medium::{Calibration, DirectoryMedium, WriteCache};
 
 /// Every offset, length and address handed to a file is a multiple of this many bytes.
 pub const BLOCK_BYTES: usize = 4096;
@@ -82,11 +111,16 @@ pub trait NvmeFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// As the system says; after one, nothing about earlier writes is known.
     fn flush(&self) -> io::Result<()>;
+    /// The descriptor that a queue may write to by itself, the same for as long as the file is open; without one the
+    /// queue calls [`NvmeFile::write_durable`].
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// Overlapped writes of one thread, made durable together.
 pub trait RunQueue: Send + fmt::Debug {
-    /// A buffer of `len` bytes (a multiple of [`BLOCK_BYTES`]), reused where possible.
+    /// A buffer of `len` bytes (a multiple of [`BLOCK_BYTES`]), reused where possible: its bytes are arbitrary.
     fn block(&mut self, len: usize) -> Block;
     /// Queues an overwrite; waits only when the queue is full.
     ///

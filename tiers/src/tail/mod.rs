@@ -2,8 +2,31 @@
 //!
 //! Contents: the seam ([`Tail`], [`TailLane`]) and its implementation over a mapped file ([`Mapped`]).
 
+mod copy;
+mod domain;
+mod error;
+pub(crate) mod file;
+mod guard;
+mod lane;
+pub(crate) mod map;
+mod mapped;
+mod medium;
+mod options;
+mod ranges;
+mod sigbus;
+#[cfg(test)]
+mod tests;
+mod view;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub use error::MapError;
+pub use lane::MappedLane;
+pub use mapped::Mapped;
+pub use medium::MediumAsk;
+pub use options::{ALIGN, MapOptions};
+pub use view::MappedView;
 
 /// What a tail's memory really is, as probed, and hence what a flush and a fence there are worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +63,7 @@ pub struct Fault {
 
 /// Why a range was not given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("bytes {at}..{end} of the tail are out of bounds or belong to a writer already")]
+#[error("bytes {at}..{end} of the tail are no whole lines, out of bounds, or belong to a writer already")]
 pub struct RangeTaken {
     /// First byte asked for.
     pub at: u64,
@@ -93,7 +116,7 @@ pub trait Tail: TailRead {
     /// Gives out the range `at..at + len`, a multiple of 64 at both ends, to one writer until that is dropped.
     ///
     /// # Errors
-    /// [`RangeTaken`] if it is out of bounds, unaligned, or overlaps a live one.
+    /// [`RangeTaken`] if it is empty, out of bounds, unaligned, or overlaps a live one.
     fn lane(self: &Arc<Self>, at: u64, len: u64) -> Result<Self::Lane, RangeTaken>;
 }
 
@@ -109,7 +132,8 @@ pub trait TailLane: Send + fmt::Debug {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Payload size in bytes from which non-temporal stores beat stores with a flush here (measured at open).
+    /// Payload size in bytes from which non-temporal stores beat stores with a flush here: measured at
+    /// open, 256 to 4,096; `usize::MAX` where nothing is flushed.
     fn crossover(&self) -> usize;
     /// Ordinary stores through the cache.
     fn store(&mut self, at: usize, bytes: &[u8]);
@@ -117,6 +141,8 @@ pub trait TailLane: Send + fmt::Debug {
     fn stream(&mut self, at: usize, bytes: &[u8]);
     /// One aligned 8-byte store, release-ordered, never torn: the store that validates a frame.
     fn store_word(&mut self, at: usize, word: u64);
+    /// The memory as it stands.
+    fn bytes(&self, at: usize, len: usize) -> &[u8];
     /// The memory itself, for callers that build a record in place.
     fn bytes_mut(&mut self, at: usize, len: usize) -> &mut [u8];
     /// Starts the write-back of every cache line that the range touches.

@@ -1,0 +1,107 @@
+//! Which NVMe segment holds which part of which lane: rebuilt from headers at open, never from names.
+
+use std::io;
+use std::sync::Arc;
+
+use tierlog_tiers::nvme::{BLOCK_BYTES, Block, FileName, Nvme, NvmeFile};
+
+use crate::error::{Error, Refusal, Result};
+use crate::format::{SegmentHeader, Unreadable};
+use crate::number::{Epoch, Lane, LogId, Lsn};
+
+/// One segment file and its header.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) file: u32,
+    pub(crate) header: SegmentHeader,
+}
+
+/// Entries of each lane, in the order of (first LSN, epoch, sequence); the later of two at an LSN counts.
+#[derive(Debug, Default)]
+pub(crate) struct Catalogue {
+    lanes: Vec<Vec<Entry>>,
+}
+
+impl Catalogue {
+    pub(crate) fn new(lanes: u32) -> Self {
+        Catalogue { lanes: vec![Vec::new(); lanes as usize] }
+    }
+
+    pub(crate) fn insert(&mut self, entry: Entry) {
+        let Some(lane) = self.lanes.get_mut(entry.header.lane.0 as usize) else { return };
+        let key = |e: &Entry| (e.header.first, e.header.epoch, e.header.sequence);
+        let at = lane.partition_point(|other| key(other) <= key(&entry));
+        lane.insert(at, entry);
+    }
+
+    /// The segment of `epoch` that holds `lsn`, and the LSN at which the next one takes over.
+    pub(crate) fn find(&self, lane: Lane, epoch: Epoch, lsn: Lsn) -> Option<(Entry, Option<Lsn>)> {
+        let entries = self.lanes.get(lane.0 as usize)?;
+        let mut of_epoch = entries.iter().filter(|entry| entry.header.epoch == epoch).peekable();
+        let mut found = None;
+        while let Some(entry) = of_epoch.next_if(|entry| entry.header.first <= lsn) {
+            found = Some(*entry);
+        }
+        Some((found?, of_epoch.peek().map(|entry| entry.header.first)))
+    }
+
+    pub(crate) fn of_lane(&self, lane: Lane) -> &[Entry] {
+        self.lanes.get(lane.0 as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes out the segments that hold nothing at or above `keep`: those behind which another one begins at or below it.
+    pub(crate) fn take_below(&mut self, lane: Lane, keep: Lsn) -> Vec<Entry> {
+        let Some(entries) = self.lanes.get_mut(lane.0 as usize) else { return Vec::new() };
+        let first_kept = entries.iter().rposition(|entry| entry.header.first <= keep).unwrap_or(0);
+        entries.drain(..first_kept).collect()
+    }
+}
+
+/// What a scan of the segment files found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) catalogue: Catalogue,
+    /// Files without a header of this log: free to be written.
+    pub(crate) free: Vec<u32>,
+    /// The highest epoch in any header.
+    pub(crate) epoch: Epoch,
+}
+
+/// Reads every segment's header.
+///
+/// # Errors
+/// [`Refusal::Foreign`] for a segment of another log, [`Refusal::Newer`] for a newer format; I/O errors.
+pub(crate) fn scan(nvme: &dyn Nvme, dir: &std::path::Path, log: LogId, lanes: u32) -> Result<Found> {
+    let mut found = Found { catalogue: Catalogue::new(lanes), free: Vec::new(), epoch: Epoch(0) };
+    let files = nvme.files().map_err(Error::io(dir.display().to_string()))?;
+    for name in files {
+        let FileName::Segment(number) = name else { continue };
+        let path = dir.join(format!("{number:08}.seg"));
+        let file = nvme.open(name, false).map_err(Error::io(path.display().to_string()))?;
+        match read_header(&file).map_err(Error::io(path.display().to_string()))? {
+            Ok(header) if header.log == log && header.lane.0 < lanes => {
+                found.epoch = found.epoch.max(header.epoch);
+                found.catalogue.insert(Entry { file: number, header });
+            }
+            Ok(header) => {
+                let what = format!("a segment of log {}, lane {}, not of log {log}", header.log, header.lane);
+                return Err(Refusal::Foreign { path, what }.into());
+            }
+            Err(Unreadable::Version(version)) => {
+                return Err(Refusal::Newer { path, version, known: crate::format::FORMAT_VERSION }.into());
+            }
+            // Never written, or its first write was torn: nothing in it was acknowledged.
+            Err(Unreadable::Blank | Unreadable::Damaged) => found.free.push(number),
+        }
+    }
+    Ok(found)
+}
+
+fn read_header(file: &Arc<dyn NvmeFile>) -> io::Result<Result<SegmentHeader, Unreadable>> {
+    if file.len() < BLOCK_BYTES as u64 {
+        return Ok(Err(Unreadable::Damaged));
+    }
+    let mut block = Block::zeroed(BLOCK_BYTES);
+    file.read(0, &mut block)?;
+    Ok(SegmentHeader::decode(&block))
+}

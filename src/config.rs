@@ -1,0 +1,316 @@
+//! What a log is opened with; every field has a default, and the same names serve in TOML.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What the tail is to be taken for. Nothing is claimed beyond what was probed, except where asked for by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Medium {
+    /// As probed: persistent memory where it is, an ordinary file otherwise.
+    #[default]
+    Auto,
+    /// An ordinary file served as if it were persistent memory: for CI and benchmarks. Everything that such a log reports
+    /// says EMULATED.
+    Emulated,
+    /// Made durable by `msync`.
+    Page,
+    /// An ordinary file, also on persistent memory.
+    File,
+}
+
+/// One tail.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TailPlace {
+    /// Its file; made if it is not there.
+    pub path: PathBuf,
+    /// The NUMA node whose writers use it first.
+    #[serde(default)]
+    pub node: Option<u32>,
+}
+
+/// How a flush is done; for tools that cannot run the processor's best (valgrind).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlushWith {
+    /// Write back, keep the line.
+    Clwb,
+    /// Write back and evict, unordered.
+    Clflushopt,
+    /// Write back and evict, ordered.
+    Clflush,
+    /// No flush at all: right only where caches are persistent.
+    None,
+}
+
+/// The tail tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TailConfig {
+    /// What it is taken for.
+    pub medium: Medium,
+    /// One place per NUMA node; default: one file `tail` in the log's directory.
+    pub places: Vec<TailPlace>,
+    /// Lanes in each place, fixed at creation; default 4, at most 1,024 in a log.
+    pub lanes: Option<u32>,
+    /// Bytes of a ring's segment, a power of two from 64 KiB to 1 GiB, fixed at creation; default 4 MiB. The largest
+    /// record is min(16 MiB, a quarter of it).
+    pub segment_bytes: Option<u64>,
+    /// Segments in a lane's ring, 4 to 64, fixed at creation; default 8.
+    pub segments: Option<u32>,
+    /// Forces the flush instruction; default: the best that the processor has.
+    pub flush: Option<FlushWith>,
+    /// Turns SIGBUS in a tail into an error of its lanes. Off: the host handles it. Default on.
+    pub fault_guard: bool,
+    /// How long an append waits for room before `Full`; 0 never waits. Default 10,000.
+    pub full_wait_ms_max: u64,
+}
+
+impl Default for TailConfig {
+    fn default() -> Self {
+        TailConfig {
+            medium: Medium::Auto,
+            places: Vec::new(),
+            lanes: None,
+            segment_bytes: None,
+            segments: None,
+            flush: None,
+            fault_guard: true,
+            full_wait_ms_max: 10_000,
+        }
+    }
+}
+
+/// The way in which a write to NVMe is made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DurableWith {
+    /// One write that is durable when it returns.
+    Odsync,
+    /// A write, then fdatasync.
+    Fdatasync,
+    /// A write linked with fdatasync, in one io_uring call.
+    Linked,
+}
+
+/// The NVMe tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NvmeConfig {
+    /// Its directory; default `nvme` in the log's directory.
+    pub path: Option<PathBuf>,
+    /// Bytes of a segment file, a multiple of 4 KiB at least twice a tail segment, fixed at creation; default 32 MiB.
+    pub segment_bytes: Option<u64>,
+    /// Written-through segment files kept ready, so that no commit waits for one; default 2.
+    pub spare_segments: u32,
+    /// Forces the way of durable writes; default: measured at open.
+    pub durable: Option<DurableWith>,
+    /// Whether drainers use io_uring; default true, and plain writes where it is refused.
+    pub uring: bool,
+    /// Drainers per tail; default 1.
+    pub drainers: u32,
+    /// Whether a drainer reads back what it wrote before the tail gives it up; default true.
+    pub read_back: bool,
+}
+
+impl Default for NvmeConfig {
+    fn default() -> Self {
+        NvmeConfig {
+            path: None,
+            segment_bytes: None,
+            spare_segments: 2,
+            durable: None,
+            uring: true,
+            drainers: 1,
+            read_back: true,
+        }
+    }
+}
+
+/// The object tier.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ArchiveConfig {
+    /// `file:///dir`, a directory, or `memory:NAME` (lives as long as the process); empty for none.
+    pub address: String,
+    /// Lets a local directory or memory serve `Machine`, which it cannot keep: reports are marked.
+    pub accept_local: bool,
+    /// How long records may wait to be archived; 0 stands for the default of 1,000.
+    pub linger_ms_max: u64,
+    /// Largest object, 64 KiB to 128 MiB; 0 stands for the default of 8 MiB.
+    pub object_bytes_max: u64,
+}
+
+impl ArchiveConfig {
+    pub(crate) fn linger_ms(&self) -> u64 {
+        if self.linger_ms_max == 0 { 1_000 } else { self.linger_ms_max }
+    }
+
+    pub(crate) fn object_bytes(&self) -> usize {
+        let asked = if self.object_bytes_max == 0 { 8 << 20 } else { self.object_bytes_max };
+        asked.clamp(64 << 10, 128 << 20) as usize
+    }
+}
+
+/// What a log is opened with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The log's directory; made if it is not there and `create` says so.
+    pub dir: PathBuf,
+    /// Makes the log if there is none; default true.
+    pub create: bool,
+    /// Goes on with a directory that was copied or moved, as the only copy.
+    pub adopt: bool,
+    /// Goes on without a lost tail; what was only there is given up, and reported.
+    pub accept_loss: bool,
+    /// How long an open waits for another owner to go away (a killed one's last I/O); default 2,000.
+    pub lock_wait_ms_max: u64,
+    /// How far an observed stamp may lead UTC; default 60,000.
+    pub lead_ms_max: u64,
+    /// The tail tier.
+    pub tail: TailConfig,
+    /// The NVMe tier.
+    pub nvme: NvmeConfig,
+    /// The object tier.
+    pub archive: ArchiveConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            dir: PathBuf::from("log"),
+            create: true,
+            adopt: false,
+            accept_loss: false,
+            lock_wait_ms_max: 2_000,
+            lead_ms_max: 60_000,
+            tail: TailConfig::default(),
+            nvme: NvmeConfig::default(),
+            archive: ArchiveConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The defaults for a log in `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Config { dir: dir.into(), ..Config::default() }
+    }
+
+    /// The same log with its tail served as persistent memory although it is not.
+    pub fn emulated(mut self) -> Self {
+        self.tail.medium = Medium::Emulated;
+        self
+    }
+
+    /// The tails' files, one at least.
+    pub(crate) fn tail_places(&self) -> Vec<TailPlace> {
+        if self.tail.places.is_empty() {
+            return vec![TailPlace { path: self.dir.join("tail"), node: None }];
+        }
+        let absolute = |place: &TailPlace| TailPlace { path: self.dir.join(&place.path), node: place.node };
+        self.tail.places.iter().map(absolute).collect()
+    }
+
+    pub(crate) fn nvme_path(&self) -> PathBuf {
+        self.nvme.path.as_deref().map_or_else(|| self.dir.join("nvme"), Path::to_path_buf)
+    }
+
+    /// The sizes of a new log.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the field that is out of range.
+    pub(crate) fn geometry(&self) -> Result<Geometry> {
+        let tails = self.tail_places().len() as u32;
+        let geometry = Geometry {
+            tails,
+            lanes: self.tail.lanes.unwrap_or(4).saturating_mul(tails),
+            segment_bytes: self.tail.segment_bytes.unwrap_or(4 << 20),
+            segments: self.tail.segments.unwrap_or(8),
+            nvme_segment_bytes: self.nvme.segment_bytes.unwrap_or(32 << 20),
+        };
+        geometry.check()?;
+        Ok(geometry)
+    }
+
+    /// Whether what was asked for explicitly is what the log was made with.
+    pub(crate) fn agrees(&self, with: &Geometry) -> Result<()> {
+        let per_tail = with.lanes / with.tails.max(1);
+        let asked = [
+            ("tail.lanes", self.tail.lanes.map(u64::from), u64::from(per_tail)),
+            ("tail.segment_bytes", self.tail.segment_bytes, with.segment_bytes),
+            ("tail.segments", self.tail.segments.map(u64::from), u64::from(with.segments)),
+            ("nvme.segment_bytes", self.nvme.segment_bytes, with.nvme_segment_bytes),
+            ("tail.places", Some(self.tail_places().len() as u64), u64::from(with.tails)),
+        ];
+        for (name, asked, made) in asked {
+            if asked.is_some_and(|asked| asked != made) {
+                let dir = self.dir.display();
+                let message = format!("{dir}: {name} is {made} since the log was made; leave it out, or make a new log");
+                return Err(Error::Config(message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sizes of a log, fixed at creation and kept in the open record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    pub(crate) tails: u32,
+    pub(crate) lanes: u32,
+    pub(crate) segment_bytes: u64,
+    pub(crate) segments: u32,
+    pub(crate) nvme_segment_bytes: u64,
+}
+
+impl Geometry {
+    /// Also applied to what an open record says: media are input.
+    pub(crate) fn check(&self) -> Result<()> {
+        let bad = |what: &str| Err(Error::Config(what.to_string()));
+        if self.tails == 0 || self.lanes == 0 || self.lanes > 1_024 || !self.lanes.is_multiple_of(self.tails) {
+            return bad("tail.lanes: a log has 1 to 1,024 lanes, the same number in each place");
+        }
+        if !self.segment_bytes.is_power_of_two() || !(64 << 10..=1 << 30).contains(&self.segment_bytes) {
+            return bad("tail.segment_bytes: a power of two from 64 KiB to 1 GiB");
+        }
+        if !(4..=64).contains(&self.segments) {
+            return bad("tail.segments: 4 to 64");
+        }
+        let nvme_range = 2 * self.segment_bytes..=16 << 30;
+        if !self.nvme_segment_bytes.is_multiple_of(4096) || !nvme_range.contains(&self.nvme_segment_bytes) {
+            return bad("nvme.segment_bytes: a multiple of 4 KiB, at least two tail segments, at most 16 GiB");
+        }
+        if crate::frame::deps_frame_bytes_max(self.lanes as usize) as u64 > self.segment_bytes / 4 {
+            return bad("tail.segment_bytes: too small for that many lanes");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn lanes_per_tail(&self) -> u32 {
+        self.lanes / self.tails
+    }
+
+    /// Bytes that a tail segment gives to frames.
+    pub(crate) fn slot_bytes(&self) -> u64 {
+        self.segment_bytes - crate::format::SEGMENT_HEADER_BYTES as u64
+    }
+
+    pub(crate) fn ring_bytes(&self) -> u64 {
+        self.segment_bytes * u64::from(self.segments)
+    }
+
+    pub(crate) fn record_bytes_max(&self) -> u64 {
+        (16 << 20).min(self.segment_bytes / 4)
+    }
+
+    /// LSNs that one batch, or a run of unstamped batches, may take.
+    pub(crate) fn batch_bytes_max(&self) -> u64 {
+        self.slot_bytes() * u64::from(self.segments - 2)
+    }
+}

@@ -1,0 +1,261 @@
+//! What an open log is made of, shared by its writers, readers and background threads.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossbeam_utils::CachePadded;
+use tierlog_tiers::nvme::RunQueue;
+use tierlog_tiers::tail::Tail;
+
+use crate::archive::Archiver;
+use crate::board::Water;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::format::OpenRecord;
+use crate::lane::{Core, LaneState, Seat};
+use crate::media::Media;
+use crate::number::{Epoch, Incarnation, Lane, Lsn, Position};
+use crate::open::Superblock;
+use crate::order::Order;
+use crate::reaper::Errands;
+use crate::read::Group;
+use crate::runs::{LaneRuns, Marks, Pool, Sink, Stability, TailFrames, trim};
+
+/// One open of a log.
+#[derive(Debug)]
+pub(crate) struct Engine<T: Tail> {
+    pub(crate) config: Config,
+    pub(crate) media: Arc<Media>,
+    pub(crate) order: Arc<Order>,
+    pub(crate) epoch: Epoch,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) tails: Vec<Arc<T>>,
+    pub(crate) lanes: Vec<CachePadded<LaneState>>,
+    pub(crate) seats: Vec<Seat<Core<T::Lane>>>,
+    /// The run locks.
+    pub(crate) runs: Vec<Mutex<LaneRuns>>,
+    pub(crate) pool: Pool,
+    pub(crate) marks: Marks,
+    pub(crate) stability: Stability,
+    pub(crate) archiver: Option<Archiver>,
+    /// Why the last drain failed, for whoever waits for room.
+    pub(crate) drain_trouble: Mutex<Option<String>>,
+    pub(crate) stop: Stop,
+    pub(crate) board_path: Option<PathBuf>,
+    /// What `submit` left to be completed.
+    pub(crate) errands: Errands,
+    /// The open record as it lies on media.
+    pub(crate) record: Mutex<OpenRecord>,
+    pub(crate) superblock: Superblock,
+    /// A forked child is refused.
+    pub(crate) process: u32,
+}
+
+/// The background threads' signal.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    stopping: AtomicBool,
+    lock: Mutex<()>,
+    wake: Condvar,
+}
+
+impl Stop {
+    pub(crate) fn signal(&self) {
+        let _held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stopping.store(true, Ordering::Release);
+        self.wake.notify_all();
+    }
+
+    pub(crate) fn is_signalled(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Sleeps; true when it is time to stop.
+    pub(crate) fn sleep(&self, how_long: Duration) -> bool {
+        let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_signalled() {
+            drop(self.wake.wait_timeout(held, how_long));
+        }
+        self.is_signalled()
+    }
+}
+
+impl<T: Tail> Engine<T> {
+    /// Whether records are visible before they are durable: one tail at least is not power-safe.
+    #[inline]
+    pub(crate) fn visible_first(&self) -> bool {
+        self.media.visible_first
+    }
+
+    #[inline]
+    pub(crate) fn lane(&self, lane: Lane) -> &LaneState {
+        &self.lanes[lane.0 as usize]
+    }
+
+    pub(crate) fn runs(&self, lane: Lane) -> MutexGuard<'_, LaneRuns> {
+        self.runs[lane.0 as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends every lane at every level.
+    pub(crate) fn poison_all(&self, cause: &str) {
+        self.lanes.iter().for_each(|lane| lane.poison(cause));
+    }
+
+    /// Everything published in `lane` up to `end` is on NVMe, by this thread if nobody else did it.
+    pub(crate) fn make_durable(&self, lane: Lane, end: Lsn) -> Result<()> {
+        if self.media.board.water(lane, Water::Durable) >= end {
+            return Ok(());
+        }
+        let mut runs = self.runs(lane);
+        self.lane(lane).check(lane)?;
+        if runs.durable() >= end {
+            return Ok(());
+        }
+        // What was published meanwhile goes along.
+        let upto = self.media.board.published(lane).max(end);
+        self.write_run(lane, &mut runs, upto, true, &mut Sink::Now)?;
+        drop(runs);
+        self.stability.raise(&self.media.board);
+        Ok(())
+    }
+
+    /// Writes a run under its lock, and counts it. An error on a path that carries a promise poisons the lane.
+    pub(crate) fn write_run(
+        &self,
+        lane: Lane,
+        runs: &mut LaneRuns,
+        upto: Lsn,
+        whole: bool,
+        sink: &mut Sink<'_>,
+    ) -> Result<()> {
+        let result = runs.write(&self.media, &self.pool, &mut TailFrames::new(&self.media), upto, whole, sink);
+        let state = self.lane(lane);
+        match result {
+            Ok(progress) => {
+                let counters = &state.drain;
+                counters.runs.fetch_add(progress.runs, Ordering::Relaxed);
+                counters.run_bytes.fetch_add(progress.bytes, Ordering::Relaxed);
+                counters.waits_for_segment.fetch_add(u64::from(progress.waited_for_segment), Ordering::Relaxed);
+                self.media.board.raise_water(lane, Water::Durable, runs.durable());
+                Ok(())
+            }
+            Err(error) => {
+                state.drain.drain_errors.fetch_add(1, Ordering::Relaxed);
+                if self.visible_first() {
+                    state.poison(&error.to_string());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A drainer's queue is settled: what was handed to it counts.
+    pub(crate) fn settle(&self, lane: Lane, runs: &mut LaneRuns, queue: &mut dyn RunQueue) -> Result<()> {
+        match queue.settle() {
+            Ok(()) => {
+                runs.settled();
+                self.media.board.raise_water(lane, Water::Durable, runs.durable());
+                Ok(())
+            }
+            Err(source) => {
+                self.lane(lane).drain.drain_errors.fetch_add(1, Ordering::Relaxed);
+                let error = Error::io("a run to the NVMe tier")(source);
+                if self.visible_first() {
+                    self.lane(lane).poison(&error.to_string());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Everything in `lane` up to `end` is stable: durable, with all that it depends on. An idle lane delays nobody: its
+    /// run is written by the thread that needs it. Nobody waits under a run lock.
+    pub(crate) fn make_stable(&self, lane: Lane, end: Lsn) -> Result<()> {
+        let board = &self.media.board;
+        let mut needs = vec![(lane, end)];
+        while let Some((of, upto)) = needs.pop() {
+            if board.water(of, Water::Stable) >= upto {
+                continue;
+            }
+            if let Err(error) = self.make_durable(of, upto) {
+                return Err(self.depends_on_poison(lane, of, error));
+            }
+            let missing = self.stability.missing(board, of, upto);
+            if missing.is_empty() {
+                self.stability.raise(board);
+                continue;
+            }
+            // Dependencies point to lower stamps, so this ends.
+            needs.push((of, upto));
+            needs.extend(missing.iter().map(|dep| (dep.lane, dep.end)));
+        }
+        self.lane(lane).check(lane)
+    }
+
+    fn depends_on_poison(&self, lane: Lane, of: Lane, error: Error) -> Error {
+        if lane == of {
+            return error;
+        }
+        let cause = format!("it depends on lane {of}, and there: {error}");
+        self.lane(lane).poison(&cause);
+        self.lane(lane).error(lane)
+    }
+
+    /// What is stable in a lane.
+    pub(crate) fn stable(&self, lane: Lane) -> Lsn {
+        let board = &self.media.board;
+        if self.visible_first() { board.water(lane, Water::Stable) } else { board.published(lane) }
+    }
+
+    /// Notes what the drain suffers from, or that it goes on.
+    pub(crate) fn trouble(&self, cause: Option<String>) {
+        *self.drain_trouble.lock().unwrap_or_else(PoisonError::into_inner) = cause;
+    }
+
+    /// `Full`, with what the drain last suffered from.
+    pub(crate) fn full(&self, lane: Lane) -> Error {
+        let trouble = self.drain_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = trouble.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+        Error::Full { lane, why }
+    }
+
+    /// The archive, for `Machine`.
+    pub(crate) fn require_archive(&self) -> Result<&Archiver> {
+        let none = "Machine needs an archive: none is configured";
+        let local = "Machine needs an archive beyond this machine: this one is local (accept_local takes it all the same)";
+        let archiver = self.archiver.as_ref().ok_or_else(|| Error::Config(none.into()))?;
+        if archiver.objects().machine_safe() { Ok(archiver) } else { Err(Error::Config(local.into())) }
+    }
+
+    /// Everything that a group needs is stable; what earlier epochs left is.
+    pub(crate) fn make_group_stable(&self, group: &Group) -> Result<()> {
+        if group.epoch == self.epoch && self.visible_first() { self.make_stable(group.lane, group.end) } else { Ok(()) }
+    }
+
+    /// Whether the batch that ends at `end` is still part of the log.
+    pub(crate) fn survived(&self, end: Position) -> Result<()> {
+        let lost = || Error::Lost { position: end };
+        if end.epoch == self.epoch {
+            return if end.lsn <= self.media.board.published(end.lane) { Ok(()) } else { Err(lost()) };
+        }
+        let ranges = self.media.ranges(end.lane);
+        let known = ranges.iter().find(|range| range.epoch == end.epoch);
+        // An epoch without a range was trimmed: whatever it held counted.
+        if end.epoch > self.epoch || known.is_some_and(|range| end.lsn > range.end) { Err(lost()) } else { Ok(()) }
+    }
+
+    /// Drops what neither a checkpoint nor the archive needs any more.
+    pub(crate) fn trim_to_checkpoints(&self) -> Result<()> {
+        let board = &self.media.board;
+        for lane in self.media.lanes() {
+            let mut keep = self.marks.of(lane).checkpoint.min(self.stable(lane)).min(board.water(lane, Water::Drained));
+            if self.archiver.is_some() {
+                keep = keep.min(board.water(lane, Water::Archived));
+            }
+            trim(&self.media, &self.marks, &self.pool, lane, keep)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! Little-endian writing and bounded reading; a block is `magic u64 | version u32 | crc32c u32 | len u32 | 0 u32 | body`.
+
+use tierlog_tiers::checksum::Crc32c;
+
+use super::{FORMAT_VERSION, Unreadable};
+
+const HEAD_BYTES: usize = 24;
+
+/// Appends little-endian fields.
+#[derive(Debug, Default)]
+pub(crate) struct Writer(pub(crate) Vec<u8>);
+
+impl Writer {
+    pub(crate) fn u32(&mut self, value: u32) -> &mut Self {
+        self.bytes(&value.to_le_bytes())
+    }
+
+    pub(crate) fn u64(&mut self, value: u64) -> &mut Self {
+        self.bytes(&value.to_le_bytes())
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+}
+
+/// Takes little-endian fields off the front; `None` when there are not enough bytes.
+#[derive(Debug)]
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.bytes(4)?.try_into().ok()?))
+    }
+
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.bytes(8)?.try_into().ok()?))
+    }
+
+    pub(crate) fn id(&mut self) -> Option<[u8; 16]> {
+        self.bytes(16)?.try_into().ok()
+    }
+
+    pub(crate) fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    /// `count` things, never reserving more than the bytes left could hold at `bytes_min` each.
+    pub(crate) fn many<T>(
+        &mut self,
+        count: u32,
+        bytes_min: usize,
+        mut one: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        if count as usize > self.0.len() / bytes_min {
+            return None;
+        }
+        (0..count).map(|_| one(self)).collect()
+    }
+}
+
+/// Wraps a body into a block.
+pub(crate) fn seal_block(magic: [u8; 8], body: &[u8]) -> Vec<u8> {
+    let mut out = Writer(Vec::with_capacity(HEAD_BYTES + body.len()));
+    out.bytes(&magic).u32(FORMAT_VERSION).u32(0).u32(body.len() as u32).u32(0).bytes(body);
+    let crc = Crc32c::new().bytes(&out.0).finish();
+    out.0[12..16].copy_from_slice(&crc.to_le_bytes());
+    out.0
+}
+
+/// Finds the body of a block at the start of `bytes`.
+pub(crate) fn unseal_block(magic: [u8; 8], bytes: &[u8]) -> Result<&[u8], Unreadable> {
+    let head: &[u8; HEAD_BYTES] = bytes.first_chunk().ok_or(Unreadable::Damaged)?;
+    if head.iter().all(|byte| *byte == 0) {
+        return Err(Unreadable::Blank);
+    }
+    let mut fields = Reader(head);
+    let (found, version, crc, len) =
+        (fields.bytes(8), fields.u32().unwrap_or(0), fields.u32().unwrap_or(0), fields.u32().unwrap_or(0));
+    if found != Some(&magic) {
+        return Err(Unreadable::Damaged);
+    }
+    if version != FORMAT_VERSION {
+        return Err(Unreadable::Version(version));
+    }
+    let body = bytes[HEAD_BYTES..].get(..len as usize).ok_or(Unreadable::Damaged)?;
+    let mut zeroed = *head;
+    zeroed[12..16].fill(0);
+    if Crc32c::new().bytes(&zeroed).bytes(body).finish() == crc { Ok(body) } else { Err(Unreadable::Damaged) }
+}

@@ -1,0 +1,151 @@
+//! The open record: what an open decided, in the superblock of every local tier before anything is yielded.
+
+use super::bytes::{Reader, Writer, seal_block, unseal_block};
+use super::Unreadable;
+use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
+
+/// Bytes of a slot; a tier keeps two, written in turn.
+pub(crate) const OPEN_RECORD_BYTES: usize = 512 << 10;
+const MAGIC: [u8; 8] = *b"TIEROPN1";
+const RANGE_BYTES: usize = 32;
+
+/// What counts of one epoch in one lane: frames in `first..end`, all of which must be present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EpochRange {
+    pub(crate) lane: Lane,
+    pub(crate) epoch: Epoch,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) first: Lsn,
+    pub(crate) end: Lsn,
+}
+
+/// One tail of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TailRecord {
+    /// Drawn when the tail was made; kept at both ends.
+    pub(crate) id: [u8; 16],
+    /// `TailMedium` as a number: fsdax 1, page 2, file 3, emulated 4.
+    pub(crate) medium: u32,
+}
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OpenRecord {
+    pub(crate) log: LogId,
+    pub(crate) epoch: Epoch,
+    pub(crate) incarnation: Incarnation,
+    /// Counts the records written: the slot is its parity, and the highest of all tiers counts.
+    pub(crate) turn: u64,
+    /// The kernel's boot id when it was written.
+    pub(crate) boot: [u8; 16],
+    /// Device and inode of the superblock, hashed with the machine's id: tells a copy.
+    pub(crate) fingerprint: u64,
+    /// Written at close: every lane's end is in `ranges`, and all is Power-durable on NVMe.
+    pub(crate) closed: bool,
+    pub(crate) lanes: u32,
+    pub(crate) tail_segment_bytes: u64,
+    pub(crate) tail_segments: u32,
+    pub(crate) nvme_segment_bytes: u64,
+    /// The newest stamp known.
+    pub(crate) gsn: Gsn,
+    /// Number of the newest claim in the archive, 0 for none.
+    pub(crate) claim: u64,
+    /// The opens since that claim was written, its author's first: their objects are ours.
+    pub(crate) opens: Vec<(Epoch, Incarnation)>,
+    /// The archive's address when it was written, empty for none: another one is not silently begun.
+    pub(crate) archive: String,
+    pub(crate) tails: Vec<TailRecord>,
+    /// Per lane, where this epoch begins.
+    pub(crate) starts: Vec<Lsn>,
+    /// What counts of the epochs before, and of this one once it is closed.
+    pub(crate) ranges: Vec<EpochRange>,
+}
+
+impl OpenRecord {
+    /// `None` when it does not fit a slot.
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+        let mut body = Writer::default();
+        body.bytes(&self.log.0).u32(self.epoch.0).u32(u32::from(self.closed)).u64(self.incarnation.0);
+        body.u64(self.turn).bytes(&self.boot).u64(self.fingerprint).u32(self.lanes).u32(self.tail_segments);
+        body.u64(self.tail_segment_bytes).u64(self.nvme_segment_bytes).u64(self.gsn.0).u64(self.claim);
+        body.u32(self.archive.len() as u32).u32(self.tails.len() as u32).u32(self.ranges.len() as u32).u32(self.opens.len() as u32);
+        body.bytes(self.archive.as_bytes());
+        for (epoch, incarnation) in &self.opens {
+            body.u32(epoch.0).u32(0).u64(incarnation.0);
+        }
+        for tail in &self.tails {
+            body.bytes(&tail.id).u32(tail.medium).u32(0);
+        }
+        for lane in 0..self.lanes as usize {
+            body.u64(self.starts.get(lane).map_or(0, |lsn| lsn.0));
+        }
+        for range in &self.ranges {
+            range.put(&mut body);
+        }
+        let block = seal_block(MAGIC, &body.0);
+        (block.len() <= OPEN_RECORD_BYTES).then_some(block)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        Self::fields(&mut Reader(unseal_block(MAGIC, bytes)?)).ok_or(Unreadable::Damaged)
+    }
+
+    fn fields(body: &mut Reader<'_>) -> Option<Self> {
+        let (log, epoch, closed) = (LogId(body.id()?), Epoch(body.u32()?), body.u32()? != 0);
+        let (incarnation, turn) = (Incarnation(body.u64()?), body.u64()?);
+        let (boot, fingerprint) = (body.id()?, body.u64()?);
+        let (lanes, tail_segments) = (body.u32()?, body.u32()?);
+        let (tail_segment_bytes, nvme_segment_bytes) = (body.u64()?, body.u64()?);
+        let (gsn, claim) = (Gsn(body.u64()?), body.u64()?);
+        let (archive_len, tails, ranges, opens) = (body.u32()?, body.u32()?, body.u32()?, body.u32()?);
+        let archive = String::from_utf8(body.bytes(archive_len as usize)?.to_vec()).ok()?;
+        let opens = body.many(opens, 16, |body| {
+            let (epoch, _, incarnation) = (body.u32()?, body.u32()?, body.u64()?);
+            Some((Epoch(epoch), Incarnation(incarnation)))
+        })?;
+        let tails = body.many(tails, 24, |body| {
+            let (id, medium, _) = (body.id()?, body.u32()?, body.u32()?);
+            Some(TailRecord { id, medium })
+        })?;
+        let starts = body.many(lanes, 8, |body| body.u64().map(Lsn))?;
+        let ranges = body.many(ranges, RANGE_BYTES, EpochRange::take)?;
+        Some(OpenRecord {
+            log,
+            epoch,
+            incarnation,
+            turn,
+            boot,
+            fingerprint,
+            closed,
+            lanes,
+            tail_segment_bytes,
+            tail_segments,
+            nvme_segment_bytes,
+            gsn,
+            claim,
+            opens,
+            archive,
+            tails,
+            starts,
+            ranges,
+        })
+    }
+}
+
+impl EpochRange {
+    /// Reads one entry, here and in archive claims.
+    pub(crate) fn take(body: &mut Reader<'_>) -> Option<Self> {
+        Some(EpochRange {
+            lane: Lane(body.u32()?),
+            epoch: Epoch(body.u32()?),
+            incarnation: Incarnation(body.u64()?),
+            first: Lsn(body.u64()?),
+            end: Lsn(body.u64()?),
+        })
+    }
+
+    /// Writes one entry.
+    pub(crate) fn put(&self, body: &mut Writer) {
+        body.u32(self.lane.0).u32(self.epoch.0).u64(self.incarnation.0).u64(self.first.0).u64(self.end.0);
+    }
+}

@@ -1,0 +1,17 @@
+//! The frame: a record with its header, the same bytes in every tier (docs/FORMAT.md).
+//!
+//! Contents: the header's layout ([`Header`]), the checksum ([`Seal`]), reading a frame from untrusted bytes
+//! ([`verify`]), the body of a deps frame ([`Dep`]).
+
+mod deps;
+mod header;
+mod seal;
+mod verify;
+
+pub(crate) use deps::{Dep, decode_deps, deps_frame_bytes_max, encode_deps};
+pub(crate) use header::{FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, frame_bytes};
+pub(crate) use seal::{Partial, Seal};
+pub(crate) use verify::{Bad, peek, verify};
+
+#[cfg(test)]
+mod tests;

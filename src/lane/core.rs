@@ -1,0 +1,340 @@
+//! Frames and batches of one lane: what an append, a claim, a commit and an abort store, and in which order.
+//!
+//! Invariants:
+//! - the newest frame's header is held back (`pending`) until the next append or the commit, so that LAST is known;
+//! - a header's first word is stored last, and the frame's lines are flushed once, when it is stored;
+//! - on power-safe tails a batch is fenced before it is published, and nothing is acknowledged without a look at the
+//!   fault flag;
+//! - after every append the open slot still takes a deps frame and an abort frame.
+
+use tierlog_tiers::tail::{Fault, TailLane};
+
+use super::ring::Ring;
+use crate::board::{Board, Water};
+use crate::config::Geometry;
+use crate::frame::{
+    Dep, FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, Partial, Seal, deps_frame_bytes_max, encode_deps, frame_bytes,
+};
+use crate::number::{Gsn, LINE_BYTES, Lane, Lsn};
+use crate::order::Order;
+
+const LINE: usize = LINE_BYTES as usize;
+static ZEROS: [u8; LINE] = [0; LINE];
+
+/// A frame whose payload is stored and whose header is not.
+#[derive(Debug)]
+struct Pending {
+    at: usize,
+    header: Header,
+    partial: Partial,
+    /// Its whole lines went past the cache: only the edges are to be flushed.
+    streamed: bool,
+}
+
+/// The batch that is being built.
+#[derive(Debug, Clone, Copy, Default)]
+struct Open {
+    frames: u32,
+    /// Whether one of its headers was stored: then its LSNs are spent.
+    stored: bool,
+}
+
+/// Whether a frame can be appended now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    Yes,
+    /// The ring is full until the drainer retires a segment.
+    Full,
+    /// The batch would not fit the ring.
+    TooLarge,
+}
+
+/// The writing side of a lane. One thread at a time; it moves between threads only while no batch is open.
+#[derive(Debug)]
+pub(crate) struct Core<M> {
+    ring: Ring<M>,
+    lane: Lane,
+    seal: Seal,
+    pending: Option<Pending>,
+    open: Open,
+    /// Everything below is fenced (power-safe tails).
+    fenced: Lsn,
+    /// Start of the batches closed without a stamp, equal to the last stamped end while there are none.
+    unstamped: Lsn,
+    /// End of the last closed batch.
+    closed: Lsn,
+    gsn: Gsn,
+    /// The lane's mark on the board, odd while a commit is between floor and publication.
+    turn: u64,
+    /// Kept free behind every append.
+    reserve: usize,
+    batch_bytes_max: u64,
+    /// The tail is not power-safe.
+    visible_first: bool,
+    deps_body: Vec<u8>,
+}
+
+impl<M: TailLane> Core<M> {
+    pub(crate) fn new(
+        ring: Ring<M>,
+        lane: Lane,
+        seal: Seal,
+        gsn: Gsn,
+        geometry: &Geometry,
+        visible_first: bool,
+    ) -> Self {
+        let lsn = ring.lsn;
+        let reserve = deps_frame_bytes_max(geometry.lanes as usize) + LINE;
+        Core {
+            ring,
+            lane,
+            seal,
+            pending: None,
+            open: Open::default(),
+            fenced: lsn,
+            unstamped: lsn,
+            closed: lsn,
+            gsn,
+            turn: 0,
+            reserve,
+            batch_bytes_max: geometry.batch_bytes_max() - reserve as u64,
+            visible_first,
+            deps_body: Vec::with_capacity(reserve),
+        }
+    }
+
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// End of the last closed batch.
+    pub(crate) fn closed(&self) -> Lsn {
+        self.closed
+    }
+
+    pub(crate) fn has_open_batch(&self) -> bool {
+        self.open.frames > 0
+    }
+
+    /// Whether the newest frame can still be made the batch's last.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    pub(crate) fn has_unstamped(&self) -> bool {
+        self.unstamped != self.closed
+    }
+
+    /// Bytes of closed batches that wait for a stamp.
+    pub(crate) fn unstamped_bytes(&self) -> u64 {
+        self.closed.0 - self.unstamped.0
+    }
+
+    /// Makes room for a payload of `len` bytes.
+    #[inline]
+    pub(crate) fn make_room(&mut self, board: &Board, len: usize) -> Room {
+        let bytes = frame_bytes(len);
+        if self.ring.lsn.0 - self.unstamped.0 + bytes as u64 > self.batch_bytes_max {
+            return Room::TooLarge;
+        }
+        if self.ring.has(bytes + self.reserve) { Room::Yes } else { self.next_segment(board) }
+    }
+
+    #[cold]
+    fn next_segment(&mut self, board: &Board) -> Room {
+        let Some(slot) = self.ring.free_slot(board) else { return Room::Full };
+        // A filler follows: the frame before it can no longer be taken back.
+        self.seal_pending(board, 0, Gsn(0));
+        self.ring.advance(board, slot, &self.seal, self.gsn);
+        Room::Yes
+    }
+
+    /// Appends a record for which there is room.
+    #[inline]
+    pub(crate) fn append(&mut self, board: &Board, stream: u32, payload: &[u8]) -> Lsn {
+        let at = self.ring.at;
+        let streamed = payload.len() >= self.ring.memory.crossover().max(2 * LINE);
+        if streamed { self.stream(at, payload) } else { self.store(at, payload) }
+        let partial = self.seal.over(self.ring.lsn, payload);
+        self.hold(board, Kind::Record, stream, payload.len(), partial, streamed)
+    }
+
+    #[inline]
+    fn store(&mut self, at: usize, payload: &[u8]) {
+        let end = HEADER_BYTES + payload.len();
+        self.ring.memory.store(at + HEADER_BYTES, payload);
+        self.ring.memory.store(at + end, &ZEROS[..frame_bytes(payload.len()) - end]);
+    }
+
+    /// Whole lines past the cache, the edges through it.
+    fn stream(&mut self, at: usize, payload: &[u8]) {
+        let (head, rest) = payload.split_at(LINE - HEADER_BYTES);
+        let (lines, tail) = rest.split_at(rest.len() - rest.len() % LINE);
+        self.ring.memory.store(at + HEADER_BYTES, head);
+        self.ring.memory.stream(at + LINE, lines);
+        if !tail.is_empty() {
+            let mut last = [0; LINE];
+            last[..tail.len()].copy_from_slice(tail);
+            self.ring.memory.store(at + LINE + lines.len(), &last);
+        }
+    }
+
+    /// Where the next payload will lie, for a caller that builds it in place. There must be room.
+    pub(crate) fn claim(&mut self, len: usize) -> &mut [u8] {
+        let at = self.ring.at + HEADER_BYTES;
+        self.ring.memory.bytes_mut(at, len)
+    }
+
+    /// The bytes of the claim as they stand.
+    pub(crate) fn claimed(&self, len: usize) -> &[u8] {
+        self.ring.memory.bytes(self.ring.at + HEADER_BYTES, len)
+    }
+
+    /// Appends what was built by [`claim`](Core::claim).
+    pub(crate) fn append_claimed(&mut self, board: &Board, stream: u32, len: usize) -> Lsn {
+        let (at, end) = (self.ring.at, HEADER_BYTES + len);
+        self.ring.memory.store(at + end, &ZEROS[..frame_bytes(len) - end]);
+        let lsn = self.ring.lsn;
+        let partial = self.seal.over(lsn, self.ring.memory.bytes_mut(at + HEADER_BYTES, len));
+        self.hold(board, Kind::Record, stream, len, partial, false)
+    }
+
+    /// Stores the header held back before, and holds back the new frame's.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the fields of a header, known at three places")]
+    fn hold(
+        &mut self,
+        board: &Board,
+        kind: Kind,
+        stream: u32,
+        len: usize,
+        partial: Partial,
+        streamed: bool,
+    ) -> Lsn {
+        let lsn = self.ring.lsn;
+        let first = self.open.frames == 0;
+        if first {
+            self.open = Open::default();
+        } else {
+            self.seal_pending(board, 0, Gsn(0));
+        }
+        self.open.frames += 1;
+        let flags = if first { FIRST } else { 0 };
+        let (epoch, len) = (self.seal.epoch, len as u32);
+        let header = Header { len, crc: 0, lsn, gsn: Gsn(0), kind, flags, epoch, stream };
+        let bytes = header.frame_bytes();
+        self.pending = Some(Pending { at: self.ring.at, header, partial, streamed });
+        self.ring.pass(bytes);
+        lsn
+    }
+
+    /// Completes the held-back header and starts the write-back of its frame.
+    #[inline]
+    fn seal_pending(&mut self, board: &Board, flags: u8, gsn: Gsn) {
+        let Some(Pending { at, mut header, partial, streamed }) = self.pending.take() else { return };
+        header.flags |= flags;
+        if header.is(FIRST) {
+            let stable = if self.visible_first { board.water(self.lane, Water::Stable) } else { self.fenced };
+            if stable == header.lsn {
+                header.flags |= FENCED;
+            }
+        }
+        header.gsn = gsn;
+        header.crc = partial.finish(header.tail_word(), gsn);
+        self.ring.put(at, &header);
+        self.open.stored = true;
+        let bytes = header.frame_bytes();
+        if streamed {
+            self.ring.memory.flush(at, HEADER_BYTES);
+            self.ring.memory.flush(at + bytes - LINE, LINE);
+        } else {
+            self.ring.memory.flush(at, bytes);
+        }
+    }
+
+    /// Adds a frame that belongs to the engine; the reserve has room for it.
+    fn append_own(&mut self, board: &Board, kind: Kind, body: &[u8]) {
+        let at = self.ring.at;
+        self.store(at, body);
+        let partial = self.seal.over(self.ring.lsn, body);
+        self.hold(board, kind, 0, body.len(), partial, false);
+    }
+
+    /// Closes the batch without a stamp, a fence or publication.
+    pub(crate) fn close_unstamped(&mut self, board: &Board) {
+        self.seal_pending(board, LAST, Gsn(0));
+        self.open = Open::default();
+        self.closed = self.ring.lsn;
+    }
+
+    /// Closes the batch with a stamp and publishes it, fenced before where the tail is power-safe. `None`: the log is
+    /// shut, nothing was published.
+    #[inline]
+    pub(crate) fn close_stamped(
+        &mut self,
+        board: &Board,
+        order: &Order,
+    ) -> Result<Option<Gsn>, Fault> {
+        let membarrier = order.has_membarrier();
+        self.turn += 1;
+        board.mark(self.lane, self.turn, membarrier);
+        let drawn = order.draw(board, self.gsn);
+        let published = match drawn {
+            None => Ok(None),
+            Some(gsn) => {
+                self.seal_pending(board, LAST, gsn);
+                // A lane of an ordinary tail fences for nothing, and looks at the fault flag.
+                self.ring.memory.fence().map(|()| {
+                    self.gsn = gsn;
+                    board.publish(self.lane, self.ring.lsn);
+                    drawn
+                })
+            }
+        };
+        self.turn += 1;
+        board.unmark(self.lane, self.turn);
+        if let Ok(Some(_)) = published {
+            let end = self.ring.lsn;
+            self.open = Open::default();
+            (self.closed, self.fenced, self.unstamped) = (end, end, end);
+        }
+        published
+    }
+
+    /// Makes the batch end in a deps frame, also when there is nothing else in it: a stamp for what came before.
+    pub(crate) fn append_deps(&mut self, board: &Board, deps: &[Dep]) {
+        let mut body = std::mem::take(&mut self.deps_body);
+        encode_deps(deps, &mut body);
+        self.append_own(board, Kind::Deps, &body);
+        self.deps_body = body;
+    }
+
+    /// Start of the open batch's stamp: of the unstamped batches before it, if there are any.
+    pub(crate) fn group_start(&self) -> Lsn {
+        self.unstamped
+    }
+
+    /// The lane's newest stamp.
+    pub(crate) fn gsn(&self) -> Gsn {
+        self.gsn
+    }
+
+    /// Whatever is stamped from now on comes after `gsn`.
+    pub(crate) fn observe(&mut self, gsn: Gsn) {
+        self.gsn = self.gsn.max(gsn);
+    }
+
+    /// Takes the open batch back. True if its LSNs are spent: an abort frame was appended, which has to be stamped.
+    pub(crate) fn abandon(&mut self, board: &Board) -> bool {
+        if !self.open.stored {
+            if let Some(pending) = self.pending.take() {
+                self.ring.at = pending.at;
+                self.ring.lsn = pending.header.lsn;
+            }
+            self.open = Open::default();
+            return false;
+        }
+        self.append_own(board, Kind::Abort, &[]);
+        true
+    }
+}

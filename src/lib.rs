@@ -1,0 +1,75 @@
+//! A write-ahead log for people who cannot afford an fsync.
+//!
+//! A thread appends records to a log of its own (a *lane*), in a *tail* of persistent memory; a commit is one SFENCE.
+//! Drainers move the bytes to NVMe, an archiver moves them on to object storage, and the same code runs on an ordinary
+//! machine, where the tail is a plain mapped file and [`Log::media`] says so.
+//!
+//! ```
+//! use tierlog::{Config, Cut, Durability, Log};
+//!
+//! # fn main() -> Result<(), tierlog::Error> {
+//! let dir = std::env::temp_dir().join(format!("tierlog-doc-{}", std::process::id()));
+//! let (log, _recovered) = Log::open(Config::new(&dir))?;
+//! let mut writer = log.writer()?;
+//! writer.append(7, b"buy 100 at 585.33")?;
+//! writer.append(7, b"sell 40 at 585.35")?;
+//! let commit = writer.commit(Durability::Power)?; // both records, or neither
+//! assert!(commit.reached >= Durability::Power);
+//! drop(writer);
+//!
+//! let mut reader = log.reader(&Cut::start())?;
+//! while let Some(record) = reader.next()? {
+//!     println!("{} {}: {}", record.gsn, record.lane, String::from_utf8_lossy(record.payload));
+//! }
+//! log.close()?;
+//! # std::fs::remove_dir_all(dir).ok();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What each level survives on which medium is in `docs/DURABILITY.md`, what lies on media in `docs/FORMAT.md`.
+
+#![forbid(unsafe_code)]
+
+mod archive;
+mod board;
+mod catalogue;
+#[cfg(feature = "cli")]
+pub mod cli;
+mod config;
+mod durability;
+mod engine;
+mod error;
+mod format;
+mod frame;
+mod lane;
+mod log;
+mod media;
+mod number;
+mod open;
+mod order;
+mod read;
+mod reaper;
+mod recover;
+mod report;
+mod restore;
+mod runs;
+mod ticket;
+mod verify;
+mod view;
+mod writer;
+
+pub use config::{ArchiveConfig, Config, DurableWith, FlushWith, Medium, NvmeConfig, TailConfig, TailPlace};
+pub use durability::{Commit, Durability};
+pub use error::{Error, Refusal, Remedy, Result};
+pub use format::FORMAT_VERSION;
+pub use log::{Log, Shared};
+pub use number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn, Position, Stamp};
+pub use open::{LaneRecovered, Recovered};
+pub use read::{Cut, LaneReader, Merged, Record};
+pub use report::{LaneMetrics, LaneWatermarks, Media, Metrics};
+pub use restore::{Restored, restore};
+pub use ticket::Ticket;
+pub use verify::{Finding, Verified, verify};
+pub use view::View;
+pub use writer::{Claim, Writer};

@@ -1,0 +1,279 @@
+//! The log: one open of it, from `open` to `close`.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tierlog_numa::{Node, Topology};
+use tierlog_tiers::tail::{Mapped, Tail};
+
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::number::{Gsn, Lane, LogId, Lsn, Position};
+use crate::open::{self, Recovered};
+use crate::read::{Cut, LaneReader, Merged, batch_start};
+use crate::report::{LaneMetrics, LaneWatermarks, Media, Metrics};
+use crate::runs::{run_drainer, run_keeper};
+use crate::writer::Writer;
+
+/// A log, open for writing by this process alone.
+///
+/// Give it to threads by reference or in an `Arc`; each takes a [`Writer`] of its own.
+pub struct Log {
+    engine: Arc<Engine<Mapped>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Node of each tail, where it is known.
+    nodes: Vec<Option<Node>>,
+    shared: Mutex<Option<Lane>>,
+    closed: bool,
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").field("id", &self.id()).field("dir", &self.engine.config.dir).finish_non_exhaustive()
+    }
+}
+
+impl Log {
+    /// Opens the log in `config.dir`, recovering whatever an owner that was killed left behind, and makes it if there is
+    /// none. What was accepted survives a power cut before this returns.
+    ///
+    /// Cost: reads each lane from its last watermark, a ring at most.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] naming the owner; [`Error::Refused`] where going on needs an explicit word; [`Error::Corrupt`];
+    /// [`Error::Config`]; I/O errors. In all these cases but an I/O error half way nothing was written.
+    pub fn open(config: Config) -> Result<(Log, Recovered)> {
+        let (engine, recovered, errands) = open::begin(config)?;
+        let topology = Topology::detect();
+        let nodes = tail_nodes(&engine.config, &topology);
+        let mut threads = Vec::new();
+        let start = |name: String, work: Box<dyn FnOnce(&Arc<Engine<Mapped>>) + Send>| {
+            let engine = engine.clone();
+            let run = move || guard(&engine.clone(), move || work(&engine));
+            std::thread::Builder::new().name(name).spawn(run).map_err(Error::io("a background thread"))
+        };
+        for (tail, node) in nodes.iter().enumerate() {
+            let per_tail = engine.media.geometry.lanes_per_tail();
+            let lanes: Vec<Lane> = (0..per_tail).map(|lane| Lane(tail as u32 * per_tail + lane)).collect();
+            let cpus = node.and_then(|node| topology.cpus_of(node)).unwrap_or_default();
+            let drainers = (engine.config.nvme.drainers.max(1) as usize).min(lanes.len());
+            for part in lanes.chunks(lanes.len().div_ceil(drainers)) {
+                let (part, cpus) = (part.to_vec(), cpus.clone());
+                let work = move |engine: &Arc<Engine<Mapped>>| {
+                    pin(&cpus);
+                    run_drainer(engine, &part);
+                };
+                threads.push(start(format!("tierlog-drain-{tail}"), Box::new(work))?);
+            }
+        }
+        threads.push(start("tierlog-keeper".into(), Box::new(run_keeper))?);
+        threads.push(start("tierlog-reaper".into(), Box::new(move |engine| crate::reaper::run_reaper(engine, &errands)))?);
+        if engine.archiver.is_some() {
+            threads.push(start("tierlog-archiver".into(), Box::new(crate::archive::run_archiver))?);
+        }
+        tracing::info!(log = %engine.media.log, epoch = recovered.epoch.0, clean = recovered.clean, "log opened");
+        let (threads, shared) = (Mutex::new(threads), Mutex::new(None));
+        Ok((Log { engine, threads, nodes, shared, closed: false }, recovered))
+    }
+
+    /// The log's identity.
+    pub fn id(&self) -> LogId {
+        self.engine.media.log
+    }
+
+    /// A writer for the calling thread, with a lane of its own, on the thread's NUMA node if one is free there.
+    ///
+    /// # Errors
+    /// [`Error::NoLane`] when every lane has its writer; [`Error::Closed`] in a forked child.
+    pub fn writer(&self) -> Result<Writer> {
+        self.same_process()?;
+        let (here, per_tail) = (tierlog_numa::current_node(), self.engine.media.geometry.lanes_per_tail());
+        let mut lanes: Vec<Lane> = self.engine.media.lanes().collect();
+        lanes.sort_by_key(|lane| self.nodes[(lane.0 / per_tail) as usize].is_some_and(|node| node != here));
+        let shared = *self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes
+            .into_iter()
+            .filter(|lane| Some(*lane) != shared)
+            .find_map(|lane| self.engine.seats[lane.0 as usize].take())
+            .map(|core| Writer::new(self.engine.clone(), core))
+            .ok_or(Error::NoLane { lanes: self.engine.media.geometry.lanes })
+    }
+
+    /// A lane for threads that have none: they take turns, a batch or more each. The first call sets a free lane aside.
+    ///
+    /// # Errors
+    /// [`Error::NoLane`] when every lane has a writer already.
+    pub fn shared(&self) -> Result<Shared> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = match *shared {
+            Some(lane) => lane,
+            None => {
+                drop(shared);
+                let lane = self.writer()?.lane();
+                shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                *shared.get_or_insert(lane)
+            }
+        };
+        Ok(Shared { engine: self.engine.clone(), lane })
+    }
+
+    /// Reads all lanes in the order of their stamps, from a cut.
+    ///
+    /// # Errors
+    /// [`Error::Trimmed`], [`Error::Lost`] for positions that are not there any more.
+    pub fn reader(&self, from: &Cut) -> Result<Merged> {
+        Merged::new(&self.engine.media, from)
+    }
+
+    /// Reads one lane, from a position or from its oldest record.
+    ///
+    /// # Errors
+    /// As for [`reader`](Log::reader).
+    pub fn lane(&self, lane: Lane, from: Option<Lsn>) -> Result<LaneReader> {
+        let epoch_of = |lsn| self.engine.media.range_of(lane, lsn).map_or(self.engine.epoch, |range| range.epoch);
+        let from = from.map(|lsn| Position { epoch: epoch_of(lsn), lane, lsn });
+        LaneReader::new(&self.engine.media, lane, from)
+    }
+
+    /// Every tier, what it really is, and how each level is kept.
+    pub fn media(&self) -> Media {
+        Media::of(&self.engine)
+    }
+
+    /// How far each lane is in each tier.
+    pub fn watermarks(&self) -> Vec<LaneWatermarks> {
+        crate::report::watermarks(&self.engine.media)
+    }
+
+    /// Counters since this open.
+    pub fn metrics(&self) -> Metrics {
+        let lanes = self.engine.media.lanes().map(|lane| LaneMetrics::of(lane, self.engine.lane(lane))).collect();
+        Metrics::of(lanes, &self.engine)
+    }
+
+    /// The user's word that records before `cut` are not needed. Segments of NVMe that lie wholly below, and are archived
+    /// where an archive is configured, are given back; older positions then answer [`Error::Trimmed`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a position beyond what is stable; I/O errors.
+    pub fn checkpoint(&self, cut: &Cut) -> Result<()> {
+        self.same_process()?;
+        for position in cut.iter() {
+            let (media, lane) = (&self.engine.media, position.lane);
+            if lane.0 >= media.geometry.lanes || position.lsn > self.engine.stable(lane) {
+                let message = format!("lane {lane} at {}: a checkpoint cannot pass what is stable", position.lsn);
+                return Err(Error::Config(message));
+            }
+            let at = batch_start(media, lane, position.lsn, media.oldest(lane))?;
+            if at > self.engine.marks.of(lane).checkpoint {
+                self.engine.marks.set(lane, |mark| mark.checkpoint = at)?;
+            }
+        }
+        self.engine.trim_to_checkpoints()
+    }
+
+    /// Ends the log: no commit is taken any more, everything published becomes Power-durable on NVMe and, where an archive
+    /// is configured, is archived; each lane's end is written. Writers still about get [`Error::Closed`].
+    ///
+    /// # Errors
+    /// The first thing that could not be done; the next open then recovers as after a crash.
+    pub fn close(mut self) -> Result<()> {
+        self.closed = true;
+        self.end()
+    }
+
+    fn end(&self) -> Result<()> {
+        self.same_process()?;
+        let engine = &self.engine;
+        for seat in &engine.seats {
+            // Lanes that nobody has: what was committed as Buffered there was stamped when their writers were dropped.
+            drop(seat.take().map(|core| Writer::new(engine.clone(), core)));
+        }
+        let gsn = engine.order.shut(&engine.media.board);
+        engine.stop.signal();
+        engine.errands.end();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // A panic in one of them has poisoned every lane already.
+            drop(thread.join());
+        }
+        self.finish(gsn)
+    }
+
+    fn finish(&self, gsn: Gsn) -> Result<()> {
+        let engine = &self.engine;
+        let mut first = Ok(());
+        for lane in engine.media.lanes() {
+            let published = engine.media.board.published(lane);
+            let done = engine.lane(lane).check(lane).and_then(|()| engine.make_durable(lane, published));
+            first = first.and(done);
+        }
+        if first.is_ok() {
+            first = open::write_closed(engine, gsn);
+        }
+        for path in engine.board_path.iter().chain([&engine.config.dir.join("owner")]) {
+            if let Err(error) = std::fs::remove_file(path) {
+                tracing::warn!(path = %path.display(), %error, "left behind");
+            }
+        }
+        let archive = engine.archiver.as_ref().and_then(|archiver| archiver.report().2);
+        first.and(archive.map_or(Ok(()), |cause| Err(Error::Archive(cause))))
+    }
+
+    fn same_process(&self) -> Result<()> {
+        if self.engine.process == std::process::id() { Ok(()) } else { Err(Error::Closed) }
+    }
+}
+
+impl Drop for Log {
+    /// Closes as well as it can; [`close`](Log::close) tells how that went.
+    fn drop(&mut self) {
+        if self.closed {
+            return;
+        }
+        if let Err(error) = self.end() {
+            tracing::warn!(%error, "the log was dropped and could not be closed: the next open recovers it");
+        }
+    }
+}
+
+/// A lane that threads share by taking turns.
+#[derive(Debug, Clone)]
+pub struct Shared<T: Tail = Mapped> {
+    engine: Arc<Engine<T>>,
+    lane: Lane,
+}
+
+impl<T: Tail> Shared<T> {
+    /// Waits for this thread's turn; dropping the writer ends it.
+    pub fn turn(&self) -> Writer<T> {
+        Writer::new(self.engine.clone(), self.engine.seats[self.lane.0 as usize].take_in_turn())
+    }
+}
+
+/// A panic in the background poisons every lane at every level.
+fn guard<T: Tail>(engine: &Arc<Engine<T>>, work: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+        let name = std::thread::current().name().unwrap_or("unnamed").to_string();
+        engine.poison_all(&format!("background thread {name} panicked"));
+    }
+}
+
+fn pin(cpus: &[tierlog_numa::Cpu]) {
+    if cpus.is_empty() {
+        return;
+    }
+    if let Err(error) = tierlog_numa::pin_to(cpus) {
+        tracing::warn!(%error, "a drainer runs unpinned");
+    }
+}
+
+/// The node of each tail: as configured, or of the device that it lies on.
+fn tail_nodes(config: &Config, topology: &Topology) -> Vec<Option<Node>> {
+    let known = |node: &Node| topology.cpus_of(*node).is_some();
+    let places = config.tail_places();
+    let node = |place: &crate::config::TailPlace| place.node.map(Node).or_else(|| tierlog_numa::node_of_path(&place.path));
+    places.iter().map(|place| node(place).filter(known)).collect()
+}

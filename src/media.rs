@@ -1,0 +1,152 @@
+//! What readers look at: the tails' memory, the board, the NVMe segments, and which epochs count.
+//!
+//! One and the same for the owner's readers, a view in another process, and recovery: they differ in who writes the
+//! board. Readers never pin: they copy out, check that the slot is still the same, and verify the checksum
+//! (docs/decisions/0003).
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tierlog_tiers::nvme::Nvme;
+use tierlog_tiers::tail::TailRead;
+
+use crate::board::{Board, Water};
+use crate::catalogue::{self, Catalogue};
+use crate::config::Geometry;
+use crate::error::Result;
+use crate::format::{EpochRange, OPEN_RECORD_BYTES};
+use crate::frame::Seal;
+use crate::number::{Gsn, Lane, LogId, Lsn};
+use crate::order::Order;
+
+/// Where the rings begin in a tail: behind two slots for open records, on a huge page.
+pub(crate) const RINGS_AT: u64 = 2 << 20;
+const _: () = assert!(2 * OPEN_RECORD_BYTES as u64 <= RINGS_AT);
+
+#[derive(Debug)]
+pub(crate) struct Media {
+    pub(crate) log: LogId,
+    pub(crate) geometry: Geometry,
+    pub(crate) tails: Vec<Arc<dyn TailRead>>,
+    pub(crate) board: Board,
+    pub(crate) nvme: Arc<dyn Nvme>,
+    pub(crate) nvme_path: PathBuf,
+    catalogue: RwLock<Catalogue>,
+    /// Per lane, oldest first, without a gap; the last one may still grow.
+    ranges: RwLock<Vec<Vec<EpochRange>>>,
+    /// Per lane, the highest end handed out while it was not stable: what a commit depends on.
+    seen: Vec<AtomicU64>,
+    /// How a reader finds out what is closed.
+    pub(crate) horizon: Horizon,
+    /// Whether records are visible before they are durable (a tail that is not power-safe).
+    pub(crate) visible_first: bool,
+}
+
+/// How far the order across lanes is closed.
+#[derive(Debug)]
+pub(crate) enum Horizon {
+    /// The owner raises the floor.
+    Owner(Arc<Order>),
+    /// A view goes by what the owner wrote on the board.
+    View,
+    /// Recovered media: all that counts is there.
+    Ended,
+}
+
+impl Media {
+    #[expect(clippy::too_many_arguments, reason = "the parts of one value, each named once")]
+    pub(crate) fn new(
+        log: LogId,
+        geometry: Geometry,
+        tails: Vec<Arc<dyn TailRead>>,
+        board: Board,
+        nvme: Arc<dyn Nvme>,
+        nvme_path: PathBuf,
+        catalogue: Catalogue,
+        ranges: Vec<Vec<EpochRange>>,
+        horizon: Horizon,
+        visible_first: bool,
+    ) -> Self {
+        let seen = (0..geometry.lanes).map(|_| AtomicU64::new(0)).collect();
+        let (catalogue, ranges) = (RwLock::new(catalogue), RwLock::new(ranges));
+        Media { log, geometry, tails, board, nvme, nvme_path, catalogue, ranges, seen, horizon, visible_first }
+    }
+
+    pub(crate) fn catalogue(&self) -> RwLockReadGuard<'_, Catalogue> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn catalogue_mut(&self) -> RwLockWriteGuard<'_, Catalogue> {
+        self.catalogue.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A view's catalogue ages while the owner goes on: reads the headers again.
+    pub(crate) fn rescan(&self) -> Result<()> {
+        let found = catalogue::scan(&*self.nvme, &self.nvme_path, self.log, self.geometry.lanes)?;
+        *self.catalogue_mut() = found.catalogue;
+        Ok(())
+    }
+
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = Lane> + use<> {
+        (0..self.geometry.lanes).map(Lane)
+    }
+
+    /// The epoch that `lsn` belongs to: the one whose range holds it, or the last one.
+    pub(crate) fn range_of(&self, lane: Lane, lsn: Lsn) -> Option<EpochRange> {
+        let ranges = self.ranges.read().unwrap_or_else(PoisonError::into_inner);
+        ranges.get(lane.0 as usize)?.iter().find(|range| range.first <= lsn && lsn < range.end).copied()
+    }
+
+    pub(crate) fn ranges(&self, lane: Lane) -> Vec<EpochRange> {
+        let ranges = self.ranges.read().unwrap_or_else(PoisonError::into_inner);
+        ranges.get(lane.0 as usize).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn seal(&self, range: &EpochRange) -> Seal {
+        Seal::new(self.log, range.lane, range.epoch, range.incarnation)
+    }
+
+    /// The tail that holds a lane's ring, and where the ring begins.
+    pub(crate) fn ring(&self, lane: Lane) -> (usize, u64) {
+        let per_tail = self.geometry.lanes_per_tail();
+        let (tail, ring) = (lane.0 / per_tail, lane.0 % per_tail);
+        (tail as usize, RINGS_AT + u64::from(ring) * self.geometry.ring_bytes())
+    }
+
+    /// The lane's oldest LSN that is still there.
+    pub(crate) fn oldest(&self, lane: Lane) -> Lsn {
+        let ranges = self.ranges.read().unwrap_or_else(PoisonError::into_inner);
+        let first = ranges.get(lane.0 as usize).and_then(|ranges| ranges.first()).map_or(Lsn(0), |range| range.first);
+        first.max(self.board.water(lane, Water::Trimmed))
+    }
+
+    /// Every batch at or below it is published; a view's are stable too.
+    pub(crate) fn closed(&self) -> Gsn {
+        match &self.horizon {
+            Horizon::Owner(order) => order.close(&self.board),
+            Horizon::View => self.board.closed(),
+            Horizon::Ended => Gsn(u64::MAX),
+        }
+    }
+
+    /// A batch goes to a reader: what is committed from now on comes after it, and depends on it if it is not stable.
+    pub(crate) fn hand_out(&self, lane: Lane, end: Lsn, gsn: Gsn) {
+        let Horizon::Owner(order) = &self.horizon else { return };
+        if self.visible_first && end > self.board.water(lane, Water::Stable) {
+            self.seen[lane.0 as usize].fetch_max(end.0, Ordering::AcqRel);
+        }
+        order.saw(&self.board, gsn);
+    }
+
+    /// What a commit in `own` has to depend on.
+    pub(crate) fn dependencies(&self, own: Lane, into: &mut Vec<crate::frame::Dep>) {
+        into.clear();
+        for lane in self.lanes().filter(|lane| *lane != own) {
+            let end = Lsn(self.seen[lane.0 as usize].load(Ordering::Acquire));
+            if end > self.board.water(lane, Water::Stable) {
+                into.push(crate::frame::Dep { lane, end });
+            }
+        }
+    }
+}

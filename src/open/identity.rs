@@ -1,0 +1,26 @@
+//! Who and where we are: random identities, the boot, the owner as other processes see it.
+
+use crate::error::{Error, Result};
+
+/// Random bytes for identities.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // The system's generator fails on no machine that could run anything else here.
+    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    bytes
+}
+
+/// The kernel's boot id: a tail that is not power-safe does not survive a change of it.
+pub(crate) fn boot_id() -> Result<[u8; 16]> {
+    let path = "/proc/sys/kernel/random/boot_id";
+    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let number = u128::from_str_radix(&digits, 16);
+    number.map(u128::to_be_bytes).map_err(|_| Error::Config(format!("{path} holds no boot id: {text:?}")))
+}
+
+/// What the file `owner` says.
+pub(crate) fn owner_line() -> String {
+    let name = std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    format!("process {} ({})", std::process::id(), name.as_deref().unwrap_or("unknown"))
+}

@@ -1,0 +1,249 @@
+//! Directories and files of a log, found and locked.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tierlog_tiers::nvme::{Directory, DirectoryError, DirectoryOptions, DurableWay, FileName, Nvme};
+use tierlog_tiers::persist::Flush;
+use tierlog_tiers::tail::{MapError, MapOptions, Mapped, MediumAsk};
+
+use super::superblock::{SUPERBLOCK_BYTES, Superblock, read_tail, read_tail_id};
+use crate::config::{Config, DurableWith, FlushWith, Geometry, Medium, TailPlace};
+use crate::error::{Error, Refusal, Result};
+use crate::format::OpenRecord;
+use crate::media::RINGS_AT;
+use crate::number::LogId;
+
+/// A tail that is there.
+#[derive(Debug)]
+pub(crate) struct OpenTail {
+    pub(crate) tail: Arc<Mapped>,
+    pub(crate) id: Option<[u8; 16]>,
+    pub(crate) record: Option<OpenRecord>,
+}
+
+/// The local tiers, locked by this process.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) nvme: Arc<Directory>,
+    pub(crate) nvme_path: PathBuf,
+    pub(crate) superblock: Superblock,
+    pub(crate) tail_places: Vec<TailPlace>,
+    pub(crate) tails: Vec<Option<OpenTail>>,
+    /// The newest record of any tier; `None` for a log that is yet to be made.
+    pub(crate) record: Option<OpenRecord>,
+    /// NVMe's own newest turn, to tell an older tail.
+    pub(crate) nvme_turn: u64,
+}
+
+impl Places {
+    /// Finds, opens and locks; makes directories and a blank superblock where there is nothing.
+    pub(crate) fn open(config: &Config) -> Result<Self> {
+        let nvme_path = config.nvme_path();
+        if config.create {
+            let mut builder = std::fs::DirBuilder::new();
+            let made = builder.recursive(true).mode(0o700).create(&config.dir);
+            made.map_err(Error::io(config.dir.display().to_string()))?;
+        }
+        let options = directory_options(config);
+        let nvme = Directory::open(&nvme_path, &options).map_err(|error| nvme_error(config, error))?;
+        let nvme = Arc::new(nvme);
+        let path = nvme_path.join("superblock");
+        let file = match nvme.open(FileName::Superblock, true) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && config.create => {
+                nvme.create(FileName::Superblock, SUPERBLOCK_BYTES)
+            }
+            opened => opened,
+        };
+        let file = file.map_err(|error| locked(config, &path, error))?;
+        let superblock = Superblock { file };
+        let mut record = superblock.read(&path)?;
+        let nvme_turn = record.as_ref().map_or(0, |record| record.turn);
+        let tail_places = config.tail_places();
+        let tails: Vec<Option<OpenTail>> =
+            tail_places.iter().map(|place| open_tail(config, place)).collect::<Result<_>>()?;
+        for tail in tails.iter().flatten() {
+            let newer = |found: &OpenRecord| record.as_ref().is_none_or(|known| known.turn < found.turn);
+            if let Some(found) = tail.record.as_ref().filter(|found| newer(found)) {
+                record = Some(found.clone());
+            }
+        }
+        Ok(Places { nvme, nvme_path, superblock, tail_places, tails, record, nvme_turn })
+    }
+
+    /// Whether each tail is the one that wrote `record` last. A log that was closed needs nothing of its tails.
+    pub(crate) fn check_tails(&self, config: &Config, record: &OpenRecord, boot: [u8; 16]) -> Result<Vec<PathBuf>> {
+        let mut lost = Vec::new();
+        for (i, place) in self.tail_places.iter().enumerate() {
+            let Some(what) = self.tail_trouble(i, record, boot) else { continue };
+            if !record.closed && !config.accept_loss {
+                return Err(Refusal::TailLost { path: place.path.clone(), what }.into());
+            }
+            tracing::warn!(path = %place.path.display(), what, "a tail is made anew");
+            lost.push(place.path.clone());
+        }
+        Ok(lost)
+    }
+
+    fn tail_trouble(&self, i: usize, record: &OpenRecord, boot: [u8; 16]) -> Option<String> {
+        const EMULATED: u32 = 4;
+        let Some(tail) = self.tails[i].as_ref() else { return Some("missing".into()) };
+        let known = record.tails.get(i)?;
+        let len = geometry_of(record).map(|geometry| tail_bytes(&geometry)).ok()?;
+        if tail.id != Some(known.id) {
+            return Some("of another log, or not a tail".into());
+        }
+        if tierlog_tiers::tail::TailRead::len(&*tail.tail) < len {
+            return Some("truncated".into());
+        }
+        if tail.record.as_ref().is_none_or(|found| found.turn < self.nvme_turn) {
+            return Some("older than the NVMe tier: an earlier copy of it".into());
+        }
+        let rebooted = known.medium == EMULATED && record.boot != boot;
+        rebooted.then(|| "emulated, and the machine was started anew since".into())
+    }
+
+    /// Opens the tails that are good and makes those that are not there, or lost.
+    pub(crate) fn take_tails(
+        &mut self,
+        config: &Config,
+        geometry: &Geometry,
+        lost: &[PathBuf],
+    ) -> Result<Vec<(Arc<Mapped>, [u8; 16])>> {
+        let mut taken = Vec::new();
+        for (place, tail) in self.tail_places.iter().zip(std::mem::take(&mut self.tails)) {
+            match tail {
+                Some(OpenTail { tail, id: Some(id), .. }) if !lost.contains(&place.path) => taken.push((tail, id)),
+                old => {
+                    drop(old);
+                    taken.push(make_tail(config, place, geometry)?);
+                }
+            }
+        }
+        Ok(taken)
+    }
+}
+
+pub(crate) fn tail_bytes(geometry: &Geometry) -> u64 {
+    (RINGS_AT + u64::from(geometry.lanes_per_tail()) * geometry.ring_bytes()).next_multiple_of(2 << 20)
+}
+
+/// The sizes that a record names: media are input.
+pub(crate) fn geometry_of(record: &OpenRecord) -> Result<Geometry> {
+    let geometry = Geometry {
+        tails: record.tails.len() as u32,
+        lanes: record.lanes,
+        segment_bytes: record.tail_segment_bytes,
+        segments: record.tail_segments,
+        nvme_segment_bytes: record.nvme_segment_bytes,
+    };
+    geometry.check()?;
+    Ok(geometry)
+}
+
+fn open_tail(config: &Config, place: &TailPlace) -> Result<Option<OpenTail>> {
+    match Mapped::open(&place.path, &map_options(config)) {
+        Ok(tail) => {
+            if tierlog_tiers::tail::TailRead::len(&tail) < RINGS_AT {
+                let what = "too short for a tail".into();
+                return Err(Refusal::Foreign { path: place.path.clone(), what }.into());
+            }
+            let (record, id) = (read_tail(&place.path, &tail)?, read_tail_id(&tail)?);
+            Ok(Some(OpenTail { tail: Arc::new(tail), id, record }))
+        }
+        Err(MapError::Missing { .. }) => Ok(None),
+        Err(error) => Err(map_error(config, error)),
+    }
+}
+
+/// A new tail, under a name of its own until its identity is durable; it then takes the old one's place.
+fn make_tail(config: &Config, place: &TailPlace, geometry: &Geometry) -> Result<(Arc<Mapped>, [u8; 16])> {
+    let io = |what: &Path| Error::io(what.display().to_string());
+    let mut new = place.path.clone().into_os_string();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(&new)(error)),
+        _ => {}
+    }
+    let tail = Mapped::create(&new, tail_bytes(geometry), &map_options(config));
+    let tail = tail.map_err(|error| map_error(config, error))?;
+    let id = super::random();
+    super::superblock::write_tail_id(&tail, id)?;
+    std::fs::rename(&new, &place.path).map_err(io(&place.path))?;
+    let parent = place.path.parent().unwrap_or(Path::new("."));
+    std::fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(io(parent))?;
+    Ok((Arc::new(tail), id))
+}
+
+fn map_options(config: &Config) -> MapOptions {
+    MapOptions {
+        ask: match config.tail.medium {
+            Medium::Auto => MediumAsk::Auto,
+            Medium::Emulated => MediumAsk::Emulated,
+            Medium::Page => MediumAsk::Page,
+            Medium::File => MediumAsk::File,
+        },
+        lock_wait_ms_max: config.lock_wait_ms_max,
+        fault_guard: config.tail.fault_guard,
+        flush: config.tail.flush.map(|flush| match flush {
+            FlushWith::Clwb => Flush::Clwb,
+            FlushWith::Clflushopt => Flush::Clflushopt,
+            FlushWith::Clflush => Flush::Clflush,
+            FlushWith::None => Flush::Fence,
+        }),
+    }
+}
+
+fn directory_options(config: &Config) -> DirectoryOptions {
+    DirectoryOptions {
+        create: config.create,
+        lock_wait_ms_max: config.lock_wait_ms_max,
+        durable_way: config.nvme.durable.map(|way| match way {
+            DurableWith::Odsync => DurableWay::Odsync,
+            DurableWith::Fdatasync => DurableWay::Fdatasync,
+            DurableWith::Linked => DurableWay::UringLinked,
+        }),
+        uring: config.nvme.uring,
+        read_only: false,
+    }
+}
+
+/// Where a live owner's board may lie: in memory, so that no write-back stalls a commit, or beside the log.
+pub(crate) fn board_paths(config: &Config, log: LogId) -> [PathBuf; 2] {
+    [PathBuf::from(format!("/dev/shm/tierlog-{log}.board")), config.dir.join("board")]
+}
+
+fn locked(config: &Config, path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => held(config),
+        _ => Error::io(path.display().to_string())(error),
+    }
+}
+
+fn held(config: &Config) -> Error {
+    let owner = std::fs::read_to_string(config.dir.join("owner"));
+    let owner = owner.unwrap_or_else(|_| "a process, or its forked child".into()).trim().to_string();
+    Error::Locked { path: config.dir.clone(), owner }
+}
+
+pub(crate) fn map_error(config: &Config, error: MapError) -> Error {
+    match error {
+        MapError::Held { .. } => held(config),
+        MapError::Foreign { path, why } => Refusal::Foreign { path: path.into(), what: why.into() }.into(),
+        MapError::Unfit { .. } => Error::Config(error.to_string()),
+        error => Error::io("a tail")(io::Error::other(error.to_string())),
+    }
+}
+
+pub(crate) fn nvme_error(config: &Config, error: DirectoryError) -> Error {
+    match error {
+        DirectoryError::Held { .. } => held(config),
+        DirectoryError::Missing { .. } if !config.create => {
+            Error::Config(format!("{}: there is no log here", config.dir.display()))
+        }
+        error => Error::io("the NVMe tier")(io::Error::other(error.to_string())),
+    }
+}

@@ -1,0 +1,68 @@
+//! Making what was accepted Power-durable: it may still sit in caches, and a second crash must not take back what was
+//! built on it. Everything above NVMe's own end moves from the tail to fresh NVMe segments headed by the old epoch, which
+//! empties the rings (docs/decisions/0004).
+
+use std::sync::Arc;
+
+use tierlog_tiers::nvme::FileName;
+
+use crate::board::Water;
+use crate::error::{Error, Result};
+use crate::media::Media;
+use crate::number::{Lane, Lsn};
+use crate::read::{Group, GroupReader, LaneCursor, Stop};
+use crate::recover::Examined;
+use crate::runs::{LaneRuns, Marks, Pool, Sink, TailFrames};
+
+/// Moves and flushes; afterwards NVMe alone holds everything that counts.
+pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<()> {
+    let media = &examined.media;
+    for scan in &examined.scans {
+        let lane = scan.lane;
+        flush_segments(media, lane, scan.from)?;
+        let nvme_end = end_on_nvme(media, lane, scan.from, scan.end)?;
+        if nvme_end >= scan.end {
+            continue;
+        }
+        let Some(range) = examined.ranges[lane.0 as usize].last() else { continue };
+        let sequence = media.catalogue().of_lane(lane).iter().map(|entry| entry.header.sequence).max().unwrap_or(0);
+        let mut runs = LaneRuns::new(media, *range, nvme_end, sequence, false);
+        runs.write(media, pool, &mut TailFrames::new(media), scan.end, true, &mut Sink::Now)?;
+        marks.set(lane, |mark| {
+            (mark.epoch, mark.incarnation) = (range.epoch, range.incarnation);
+            (mark.drained, mark.gsn) = (scan.end, scan.gsn);
+        })?;
+        media.board.raise_water(lane, Water::Durable, scan.end);
+    }
+    Ok(())
+}
+
+/// How far NVMe alone goes.
+fn end_on_nvme(media: &Arc<Media>, lane: Lane, from: Lsn, end: Lsn) -> Result<Lsn> {
+    let mut reader = GroupReader::new(LaneCursor::new(media.clone(), lane, from).without_tail());
+    let mut group = Group::default();
+    let mut reached = from;
+    loop {
+        match reader.next(end, &mut group) {
+            Ok(()) => reached = group.end,
+            Err(Stop::Frame(crate::read::FrameError::System(error))) => return Err(error),
+            Err(_) => return Ok(reached),
+        }
+    }
+}
+
+/// What a killed process wrote may still be in the drive's cache.
+fn flush_segments(media: &Media, lane: Lane, from: Lsn) -> Result<()> {
+    let files: Vec<u32> = {
+        let catalogue = media.catalogue();
+        let entries = catalogue.of_lane(lane);
+        let first = entries.partition_point(|entry| entry.header.first <= from).saturating_sub(1);
+        entries[first.min(entries.len())..].iter().map(|entry| entry.file).collect()
+    };
+    for number in files {
+        let what = format!("segment {number:08}");
+        let file = media.nvme.open(FileName::Segment(number), true).map_err(Error::io(what.clone()))?;
+        file.flush().map_err(Error::io(what))?;
+    }
+    Ok(())
+}

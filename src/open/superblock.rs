@@ -1,0 +1,108 @@
+//! The open record in the superblock slots of every local tier: written one tier after the other, the first durable
+//! before the second is touched, tails before NVMe; the newest valid one of any tier counts.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tierlog_tiers::nvme::{BLOCK_BYTES, Block, NvmeFile};
+use tierlog_tiers::tail::{Fault, Tail, TailRead};
+
+use crate::error::{Error, Refusal, Result};
+use crate::format::{FORMAT_VERSION, OPEN_RECORD_BYTES, OpenRecord, Reader, Unreadable, Writer, seal_block, unseal_block};
+
+/// Bytes of NVMe's superblock file.
+pub(crate) const SUPERBLOCK_BYTES: u64 = 2 * OPEN_RECORD_BYTES as u64;
+/// Behind a tail's two slots: its own identity.
+const TAIL_ID_AT: u64 = SUPERBLOCK_BYTES;
+const TAIL_MAGIC: [u8; 8] = *b"TIERTAIL";
+const TAIL_ID_BYTES: usize = 64;
+
+/// The superblock of NVMe.
+#[derive(Debug)]
+pub(crate) struct Superblock {
+    pub(crate) file: Arc<dyn NvmeFile>,
+}
+
+impl Superblock {
+    /// The newest record of the two slots; `None` where none was ever written.
+    pub(crate) fn read(&self, path: &Path) -> Result<Option<OpenRecord>> {
+        let mut slots = Vec::new();
+        for slot in 0..2 {
+            let at = slot * OPEN_RECORD_BYTES as u64;
+            if at + OPEN_RECORD_BYTES as u64 > self.file.len() {
+                return Err(Refusal::Foreign { path: path.into(), what: "too short for a superblock".into() }.into());
+            }
+            let mut block = Block::zeroed(OPEN_RECORD_BYTES);
+            self.file.read(at, &mut block).map_err(Error::io(path.display().to_string()))?;
+            slots.push(OpenRecord::decode(&block));
+        }
+        newest(path, slots)
+    }
+
+    pub(crate) fn write(&self, record: &OpenRecord) -> Result<()> {
+        let bytes = encode(record)?;
+        let mut block = Block::zeroed(bytes.len().next_multiple_of(BLOCK_BYTES));
+        block[..bytes.len()].copy_from_slice(&bytes);
+        let at = record.turn % 2 * OPEN_RECORD_BYTES as u64;
+        self.file.write_durable(at, &block).map_err(Error::io("the superblock"))
+    }
+}
+
+fn encode(record: &OpenRecord) -> Result<Vec<u8>> {
+    let full = || Error::Config("too many epochs are live for the open record: checkpoint, so that old segments go".into());
+    record.encode().ok_or_else(full)
+}
+
+/// The newest valid record among slots. Two damaged ones are not a log that may be made anew.
+pub(crate) fn newest(path: &Path, slots: Vec<Result<OpenRecord, Unreadable>>) -> Result<Option<OpenRecord>> {
+    let mut newest: Option<OpenRecord> = None;
+    let mut damaged = 0;
+    for slot in slots {
+        match slot {
+            Ok(record) if newest.as_ref().is_none_or(|newest| newest.turn < record.turn) => newest = Some(record),
+            Ok(_) | Err(Unreadable::Blank) => {}
+            Err(Unreadable::Damaged) => damaged += 1,
+            Err(Unreadable::Version(version)) => {
+                return Err(Refusal::Newer { path: path.into(), version, known: FORMAT_VERSION }.into());
+            }
+        }
+    }
+    if newest.is_none() && damaged > 0 {
+        let what = "no valid open record: not a log of tierlog, or both copies are damaged".into();
+        return Err(Refusal::Foreign { path: path.into(), what }.into());
+    }
+    Ok(newest)
+}
+
+/// The newest record in a tail.
+pub(crate) fn read_tail(path: &Path, tail: &dyn TailRead) -> Result<Option<OpenRecord>> {
+    let mut slots = Vec::new();
+    for slot in 0..2 {
+        let mut bytes = vec![0; OPEN_RECORD_BYTES];
+        tail.read(slot * OPEN_RECORD_BYTES as u64, &mut bytes).map_err(|fault| memory(&fault))?;
+        slots.push(OpenRecord::decode(&bytes));
+    }
+    newest(path, slots)
+}
+
+pub(crate) fn write_tail<T: Tail>(tail: &T, record: &OpenRecord) -> Result<()> {
+    let at = record.turn % 2 * OPEN_RECORD_BYTES as u64;
+    tail.write(at, &encode(record)?).map_err(|fault| memory(&fault))
+}
+
+/// A tail's own identity; `None` if it has none yet.
+pub(crate) fn read_tail_id(tail: &dyn TailRead) -> Result<Option<[u8; 16]>> {
+    let mut bytes = [0; TAIL_ID_BYTES];
+    tail.read(TAIL_ID_AT, &mut bytes).map_err(|fault| memory(&fault))?;
+    Ok(unseal_block(TAIL_MAGIC, &bytes).ok().and_then(|body| Reader(body).id()))
+}
+
+pub(crate) fn write_tail_id<T: Tail>(tail: &T, id: [u8; 16]) -> Result<()> {
+    let mut body = Writer::default();
+    body.bytes(&id);
+    tail.write(TAIL_ID_AT, &seal_block(TAIL_MAGIC, &body.0)).map_err(|fault| memory(&fault))
+}
+
+fn memory(fault: &Fault) -> Error {
+    Error::io(fault.path.clone())(std::io::Error::other(fault.to_string()))
+}

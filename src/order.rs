@@ -1,0 +1,103 @@
+//! Order across lanes: stamps, and the floor that closes a prefix of them.
+//!
+//! Owns the drawing of GSNs and the raising of the floor (shared/models `cut.py` of the design: plain watermarks and
+//! plain stamps do not close a prefix, a floor with marks does). A writer marks its line, reads the floor, draws a stamp
+//! above it, publishes, unmarks. Whoever raises the floor to G and then waits until no mark is older knows that every
+//! batch stamped at or below G is published.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tierlog_tiers::clock::Clock;
+use tierlog_tiers::membarrier::Membarrier;
+
+use crate::board::{Board, SHUT};
+use crate::number::Gsn;
+
+/// How often the floor is raised at most.
+const RAISE_EVERY: Duration = Duration::from_micros(100);
+
+#[derive(Debug)]
+pub(crate) struct Order {
+    clock: Arc<dyn Clock>,
+    membarrier: Option<Membarrier>,
+    raiser: Mutex<Raised>,
+}
+
+#[derive(Debug)]
+struct Raised {
+    at: Option<Instant>,
+    gsn: Gsn,
+}
+
+impl Order {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        let membarrier = Membarrier::register();
+        Order { clock, membarrier, raiser: Mutex::new(Raised { at: None, gsn: Gsn(0) }) }
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    #[inline]
+    pub(crate) fn has_membarrier(&self) -> bool {
+        self.membarrier.is_some()
+    }
+
+    /// A stamp above `last`, the floor and, if it can be trusted, UTC. `None` when the log is shut.
+    #[inline]
+    pub(crate) fn draw(&self, board: &Board, last: Gsn) -> Option<Gsn> {
+        let floor = board.floor();
+        if floor == SHUT {
+            return None;
+        }
+        Some(Gsn(self.clock.now_ns().max(last.0 + 1).max(floor + 1)))
+    }
+
+    /// What was handed out with this stamp comes before whatever is committed from now on.
+    pub(crate) fn saw(&self, board: &Board, gsn: Gsn) {
+        if gsn.0 > self.clock.now_ns() {
+            board.raise_floor(gsn.0.min(SHUT - 1));
+        }
+    }
+
+    /// A stamp such that every batch at or below it is published. Costs a `membarrier` at most every 100 us; in between
+    /// the last answer is given again.
+    pub(crate) fn close(&self, board: &Board) -> Gsn {
+        let mut raised = self.raiser.lock().unwrap_or_else(PoisonError::into_inner);
+        if raised.at.is_some_and(|at| at.elapsed() < RAISE_EVERY) || board.floor() == SHUT {
+            return raised.gsn;
+        }
+        let gsn = self.clock.now_ns().max(board.floor()).max(raised.gsn.0);
+        board.raise_floor(gsn);
+        self.wait_for_marks(board);
+        *raised = Raised { at: Some(Instant::now()), gsn: Gsn(gsn) };
+        raised.gsn
+    }
+
+    /// Lets no further commit be published, and waits for those on their way. Returns the newest stamp there can be.
+    pub(crate) fn shut(&self, board: &Board) -> Gsn {
+        let mut raised = self.raiser.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = board.floor();
+        board.raise_floor(SHUT);
+        self.wait_for_marks(board);
+        raised.gsn = Gsn(self.clock.now_ns().max(if before == SHUT { raised.gsn.0 } else { before }));
+        raised.gsn
+    }
+
+    fn wait_for_marks(&self, board: &Board) {
+        match &self.membarrier {
+            Some(membarrier) => membarrier.all_threads(),
+            None => std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst),
+        }
+        for lane in board.lanes() {
+            let turn = board.marked(lane);
+            let mut spins = 0_u32;
+            while turn % 2 == 1 && board.marked(lane) == turn {
+                spins += 1;
+                if spins < 64 { std::hint::spin_loop() } else { std::thread::sleep(Duration::from_micros(20)) }
+            }
+        }
+    }
+}

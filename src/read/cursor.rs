@@ -1,0 +1,189 @@
+//! The frames of a lane, from the tail where it still has them, from NVMe otherwise; verified in either case.
+
+use std::sync::Arc;
+
+use tierlog_tiers::nvme::FileName;
+use tierlog_tiers::tail::Fault;
+
+use super::segment::{SegmentCursor, media_bytes};
+use crate::error::Error;
+use crate::format::{EpochRange, SEGMENT_HEADER_BYTES};
+use crate::frame::{Bad, HEADER_BYTES, Header, Seal, peek, verify};
+use crate::media::{Horizon, Media};
+use crate::number::{Lane, Lsn};
+
+/// Why a frame could not be had.
+#[derive(Debug)]
+pub(crate) enum FrameError {
+    /// No tier has a valid frame there.
+    Hole(Bad),
+    /// Memory under the tail is unreadable, and NVMe does not have it.
+    Fault(Fault),
+    /// NVMe refused.
+    System(Error),
+}
+
+/// Stands between two frames of a lane; moves forward only.
+#[derive(Debug)]
+pub(crate) struct LaneCursor {
+    media: Arc<Media>,
+    pub(crate) lane: Lane,
+    pub(crate) at: Lsn,
+    range: Option<(EpochRange, Seal)>,
+    segment: Option<(SegmentCursor, Option<Lsn>)>,
+    tail: bool,
+    nvme: bool,
+}
+
+impl LaneCursor {
+    pub(crate) fn new(media: Arc<Media>, lane: Lane, at: Lsn) -> Self {
+        LaneCursor { media, lane, at, range: None, segment: None, tail: true, nvme: true }
+    }
+
+    /// Reads from NVMe only.
+    pub(crate) fn without_tail(mut self) -> Self {
+        self.tail = false;
+        self
+    }
+
+    /// Reads from the tail only.
+    pub(crate) fn without_nvme(mut self) -> Self {
+        self.nvme = false;
+        self
+    }
+
+    pub(crate) fn media(&self) -> &Arc<Media> {
+        &self.media
+    }
+
+    /// Goes back to `at`; costs a new search.
+    pub(crate) fn rewind(&mut self, at: Lsn) {
+        self.at = at;
+        self.range = None;
+        self.segment = None;
+    }
+
+    /// The epoch of the frame at `self.at`.
+    pub(crate) fn range(&mut self) -> Option<(EpochRange, Seal)> {
+        if self.range.is_none_or(|(range, _)| self.at >= range.end) {
+            let range = self.media.range_of(self.lane, self.at)?;
+            self.range = Some((range, self.media.seal(&range)));
+            self.segment = None;
+        }
+        self.range
+    }
+
+    /// Appends the frame at `self.at` to `into`, a filler as its first line only, and moves behind it.
+    pub(crate) fn frame(&mut self, into: &mut Vec<u8>) -> Result<Header, FrameError> {
+        let Some((range, seal)) = self.range() else { return Err(FrameError::Hole(Bad::NoHeader)) };
+        let mut fault = None;
+        let mut found = Err(Bad::NoHeader);
+        for again in [false, true] {
+            // A slot may be retired between the look and the copy: its frames are on NVMe then, for a view perhaps in a
+            // segment that it has not seen.
+            if again && matches!(self.media.horizon, Horizon::View) {
+                self.media.rescan().map_err(FrameError::System)?;
+                self.segment = None;
+            }
+            match self.frame_in_tail(&seal, into) {
+                Ok(Some(Ok(header))) => {
+                    found = Ok(header);
+                    break;
+                }
+                Ok(Some(Err(bad))) => found = Err(bad),
+                Ok(None) => {}
+                Err(error) => fault = Some(error),
+            }
+            match self.frame_on_nvme(&range, into)? {
+                Some(Ok(header)) => {
+                    found = Ok(header);
+                    break;
+                }
+                Some(Err(bad)) => found = Err(bad),
+                None => {}
+            }
+        }
+        match (found, fault) {
+            (Ok(header), _) => {
+                self.at = Lsn(self.at.0 + header.frame_bytes() as u64);
+                Ok(header)
+            }
+            (Err(_), Some(fault)) => Err(FrameError::Fault(fault)),
+            (Err(bad), None) => Err(FrameError::Hole(bad)),
+        }
+    }
+
+    fn frame_in_tail(&self, seal: &Seal, into: &mut Vec<u8>) -> Result<Option<Result<Header, Bad>>, Fault> {
+        let media = &*self.media;
+        let slot_bytes = media.geometry.slot_bytes();
+        let slot = media.board.slot_of(self.lane, self.at, slot_bytes).filter(|_| self.tail);
+        let Some((slot, word)) = slot else { return Ok(None) };
+        let (tail, ring) = media.ring(self.lane);
+        let in_slot = self.at.0 - (word & !1);
+        let at = ring + slot as u64 * media.geometry.segment_bytes + SEGMENT_HEADER_BYTES as u64 + in_slot;
+        let mut bytes = [0; HEADER_BYTES];
+        media.tails[tail].read(at, &mut bytes)?;
+        let header = match peek(seal, self.at, &bytes, slot_bytes - in_slot) {
+            Ok(header) => header,
+            Err(_) if !media.board.slot_still(self.lane, slot, word) => return Ok(None),
+            Err(bad) => return Ok(Some(Err(bad))),
+        };
+        let start = into.len();
+        into.resize(start + media_bytes(&header), 0);
+        media.tails[tail].read(at, &mut into[start..])?;
+        let checked = verify(seal, &header, &into[start..]);
+        let same = into[start..].first_chunk() == Some(&bytes);
+        if checked.is_err() || !same || !media.board.slot_still(self.lane, slot, word) {
+            into.truncate(start);
+            let still = media.board.slot_still(self.lane, slot, word);
+            return Ok(still.then_some(Err(Bad::Checksum)));
+        }
+        if header.kind == crate::frame::Kind::Filler {
+            into[start + HEADER_BYTES..].fill(0);
+        }
+        Ok(Some(Ok(header)))
+    }
+
+    fn frame_on_nvme(
+        &mut self,
+        range: &EpochRange,
+        into: &mut Vec<u8>,
+    ) -> Result<Option<Result<Header, Bad>>, FrameError> {
+        let system = |what: String| move |source| FrameError::System(Error::io(what)(source));
+        let usable = |(cursor, next): &(SegmentCursor, Option<Lsn>), at: Lsn| {
+            cursor.lsn <= at && next.is_none_or(|next| at < next)
+        };
+        if !self.nvme {
+            return Ok(None);
+        }
+        if !self.segment.as_ref().is_some_and(|segment| usable(segment, self.at)) {
+            let found = self.media.catalogue().find(self.lane, range.epoch, self.at);
+            let Some((entry, next)) = found else { return Ok(None) };
+            if entry.header.incarnation != range.incarnation {
+                return Ok(None);
+            }
+            let name = FileName::Segment(entry.file);
+            let file = self.media.nvme.open(name, false).map_err(system(format!("segment {:08}", entry.file)))?;
+            self.segment = Some((SegmentCursor::new(entry, file), next));
+        }
+        let Some((cursor, _)) = self.segment.as_mut() else { return Ok(None) };
+        let start = into.len();
+        loop {
+            let here = cursor.lsn;
+            let what = format!("segment {:08}", cursor.entry.file);
+            match cursor.frame(into).map_err(system(what))? {
+                Ok(header) if here == self.at => return Ok(Some(Ok(header))),
+                Ok(_) if cursor.lsn <= self.at => into.truncate(start),
+                Ok(_) => {
+                    into.truncate(start);
+                    return Ok(Some(Err(Bad::NoHeader)));
+                }
+                Err(bad) => {
+                    // What follows may be written later, or begin in a newer segment.
+                    self.segment = None;
+                    return Ok(Some(Err(bad)));
+                }
+            }
+        }
+    }
+}

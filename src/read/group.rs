@@ -1,0 +1,179 @@
+//! Batches, whole or not at all.
+//!
+//! A *group* is what one stamp covers: a stamped batch and the unstamped (`Buffered`) batches before it. It is read in
+//! one piece, so its memory is bounded by the ring that it once fitted.
+
+use super::cursor::{FrameError, LaneCursor};
+use crate::error::Error;
+use crate::frame::{Bad, Dep, FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, decode_deps};
+use crate::number::{Epoch, Gsn, Incarnation, Lane, Lsn};
+
+/// A record inside a group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Item {
+    pub(crate) lsn: Lsn,
+    pub(crate) stream: u32,
+    at: usize,
+    len: usize,
+}
+
+/// One group; reused from read to read.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) lane: Lane,
+    pub(crate) epoch: Epoch,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) start: Lsn,
+    pub(crate) end: Lsn,
+    pub(crate) gsn: Gsn,
+    /// The frames, verbatim (a filler as one line).
+    pub(crate) raw: Vec<u8>,
+    /// The records that count: those of aborted batches are left out.
+    pub(crate) items: Vec<Item>,
+    pub(crate) deps: Vec<Dep>,
+    /// Whether its first frame says that everything before it was stable.
+    pub(crate) fenced: bool,
+}
+
+impl Group {
+    pub(crate) fn payload(&self, item: &Item) -> &[u8] {
+        &self.raw[item.at..item.at + item.len]
+    }
+}
+
+/// Why there is no further group.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The limit is reached.
+    Limit,
+    /// A hole in a group, or between groups, at this LSN.
+    Hole(Lsn, Bad),
+    /// Frames that are valid, but not in this order.
+    Misplaced(Lsn, &'static str),
+    /// The frame could not be had.
+    Frame(FrameError),
+}
+
+/// Reads group after group of one lane.
+#[derive(Debug)]
+pub(crate) struct GroupReader {
+    pub(crate) cursor: LaneCursor,
+}
+
+impl GroupReader {
+    pub(crate) fn new(cursor: LaneCursor) -> Self {
+        GroupReader { cursor }
+    }
+
+    /// Reads the next group below `limit` into `group`. On a stop the reader stands where it stood.
+    pub(crate) fn next(&mut self, limit: Lsn, group: &mut Group) -> Result<(), Stop> {
+        let start = self.cursor.at;
+        let result = self.read(start, limit, group);
+        if result.is_err() {
+            self.cursor.rewind(start);
+        }
+        result
+    }
+
+    fn read(&mut self, start: Lsn, limit: Lsn, group: &mut Group) -> Result<(), Stop> {
+        if start >= limit {
+            return Err(Stop::Limit);
+        }
+        let Some((range, _)) = self.cursor.range() else { return Err(Stop::Limit) };
+        let bytes_max = self.cursor.media().geometry.ring_bytes();
+        *group = Group {
+            lane: self.cursor.lane,
+            epoch: range.epoch,
+            incarnation: range.incarnation,
+            start,
+            raw: std::mem::take(&mut group.raw),
+            items: std::mem::take(&mut group.items),
+            ..Group::default()
+        };
+        group.raw.clear();
+        group.items.clear();
+        let mut batch = Batch::default();
+        loop {
+            let lsn = self.cursor.at;
+            if lsn >= limit || lsn >= range.end {
+                return Err(Stop::Limit);
+            }
+            if lsn.0 - start.0 > bytes_max {
+                return Err(Stop::Misplaced(lsn, "a batch is larger than any ring"));
+            }
+            let at = group.raw.len();
+            let header = match self.cursor.frame(&mut group.raw) {
+                Ok(header) => header,
+                Err(FrameError::Hole(bad)) => return Err(Stop::Hole(lsn, bad)),
+                Err(error) => return Err(Stop::Frame(error)),
+            };
+            if batch.take(&header, at, group).map_err(|what| Stop::Misplaced(lsn, what))? {
+                group.end = self.cursor.at;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The batch that is being read.
+#[derive(Debug, Default)]
+struct Batch {
+    open: bool,
+    first_item: usize,
+}
+
+impl Batch {
+    /// Takes one frame in; true when the group is complete.
+    fn take(&mut self, header: &Header, at: usize, group: &mut Group) -> Result<bool, &'static str> {
+        if header.kind == Kind::Filler {
+            return Ok(false);
+        }
+        if header.is(FIRST) == self.open {
+            return Err(if self.open { "a batch begins inside another" } else { "a batch without a beginning" });
+        }
+        if !self.open {
+            self.first_item = group.items.len();
+            if group.items.is_empty() && header.lsn == group.start {
+                group.fenced = header.is(FENCED);
+            }
+        }
+        self.open = true;
+        let body = at + HEADER_BYTES..at + HEADER_BYTES + header.len as usize;
+        match header.kind {
+            Kind::Record => {
+                let (lsn, stream) = (header.lsn, header.stream);
+                group.items.push(Item { lsn, stream, at: body.start, len: body.len() });
+            }
+            Kind::Deps => {
+                let deps = decode_deps(&group.raw[body]).ok_or("a deps frame of an unknown form")?;
+                group.deps.extend(deps);
+            }
+            Kind::Abort => group.items.truncate(self.first_item),
+            Kind::Checkpoint | Kind::Mark | Kind::Truncate | Kind::Pad | Kind::Filler => {
+                return Err("a frame of a kind that this version does not write");
+            }
+        }
+        if !header.is(LAST) {
+            return Ok(false);
+        }
+        self.open = false;
+        group.gsn = header.gsn;
+        Ok(header.gsn != Gsn(0))
+    }
+}
+
+impl Stop {
+    /// As an error for a reader of bytes that count.
+    pub(crate) fn into_error(self, lane: Lane, at: Lsn) -> Error {
+        match self {
+            Stop::Limit => Error::Corrupt { lane, lsn: at, what: "the lane ends inside a batch".into() },
+            Stop::Hole(lsn, bad) => Error::Corrupt { lane, lsn, what: format!("no valid frame in any tier ({bad:?})") },
+            Stop::Misplaced(lsn, what) => Error::Corrupt { lane, lsn, what: what.into() },
+            Stop::Frame(FrameError::Hole(bad)) => {
+                Error::Corrupt { lane, lsn: at, what: format!("no valid frame in any tier ({bad:?})") }
+            }
+            Stop::Frame(FrameError::Fault(fault)) => Error::Corrupt { lane, lsn: at, what: fault.to_string() },
+            Stop::Frame(FrameError::System(error)) => error,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Reading: frames from whichever tier has them, batches from frames, lanes and merged logs from batches.
+//!
+//! Contents: [`cursor`] (frames of a lane), [`segment`] (frames of an NVMe segment), [`group`] (batches, whole or not at
+//! all), [`lane`] and [`merged`] (the public readers), [`cut`] (places to start from).
+
+mod cursor;
+mod cut;
+mod group;
+mod lane;
+mod merged;
+mod segment;
+
+pub(crate) use cursor::{FrameError, LaneCursor};
+pub use cut::Cut;
+pub(crate) use group::{Group, GroupReader, Stop};
+pub use lane::{LaneReader, Record};
+pub(crate) use lane::batch_start;
+pub use merged::Merged;
+pub(crate) use segment::SegmentCursor;

@@ -1,0 +1,177 @@
+//! What counts of a log, found without writing a byte: the same for an open, a view without an owner, and `verify`.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tierlog_tiers::nvme::Nvme;
+use tierlog_tiers::page::Page;
+use tierlog_tiers::tail::TailRead;
+
+use super::cut;
+use super::scan::{LaneScan, scan_lane};
+use crate::board::{Board, Water};
+use crate::catalogue::{Catalogue, scan as scan_catalogue};
+use crate::config::Geometry;
+use crate::error::{Error, Refusal, Result};
+use crate::format::{EpochRange, OpenRecord, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::media::{Horizon, Media};
+use crate::number::{Gsn, Lane, Lsn};
+use crate::runs::Marks;
+
+/// What is examined.
+pub(crate) struct Inputs<'a> {
+    pub(crate) record: &'a OpenRecord,
+    pub(crate) geometry: Geometry,
+    pub(crate) tails: Vec<Arc<dyn TailRead>>,
+    pub(crate) nvme: Arc<dyn Nvme>,
+    pub(crate) nvme_path: PathBuf,
+    pub(crate) marks: &'a Marks,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    /// Of the last epoch, unless it was closed.
+    pub(crate) scans: Vec<LaneScan>,
+    /// Per lane, everything that counts, oldest first.
+    pub(crate) ranges: Vec<Vec<EpochRange>>,
+    /// The newest stamp.
+    pub(crate) gsn: Gsn,
+    /// Files that hold nothing.
+    pub(crate) free: Vec<u32>,
+    /// The media as they are: the last range of each lane ends at its cut.
+    pub(crate) media: Arc<Media>,
+}
+
+/// Reads the media and decides what counts.
+///
+/// # Errors
+/// A [`Refusal`] for files that do not belong, [`Error::Corrupt`](crate::Error::Corrupt) by the decision table, I/O errors.
+pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
+    let Inputs { record, geometry, tails, nvme, nvme_path, marks } = inputs;
+    let found = scan_catalogue(&*nvme, &nvme_path, record.log, geometry.lanes)?;
+    if found.epoch > record.epoch {
+        let what = format!("older than its segments, which are of epoch {}", found.epoch);
+        return Err(Refusal::Foreign { path: nvme_path.join("superblock"), what }.into());
+    }
+    let mut ranges = ranges_of(record, &geometry);
+    let open = (!record.closed).then(|| open_ranges(record));
+    if let Some(open) = &open {
+        ranges.iter_mut().zip(open).for_each(|(lane, range)| lane.push(*range));
+    }
+    let media = |catalogue: Catalogue, ranges: Vec<Vec<EpochRange>>| -> Result<Arc<Media>> {
+        let page = Page::heap(Board::words(&geometry)).map_err(|error| Error::io("memory for a board")(io::Error::other(error)))?;
+        let board = Board::owned(page, &geometry);
+        let media = Media::new(
+            record.log,
+            geometry,
+            tails.clone(),
+            board,
+            nvme.clone(),
+            nvme_path.clone(),
+            catalogue,
+            ranges,
+            Horizon::Ended,
+            false,
+        );
+        place_slots(&media, record)?;
+        Ok(Arc::new(media))
+    };
+    let scanned = media(found.catalogue, ranges.clone())?;
+    let mut scans = match &open {
+        Some(open) => scan_lanes(&scanned, open, marks)?,
+        None => Vec::new(),
+    };
+    cut::close(&mut scans, |_| None);
+    for scan in &scans {
+        if let Some(range) = ranges[scan.lane.0 as usize].last_mut() {
+            range.end = scan.end;
+        }
+    }
+    let gsn = scans.iter().map(|scan| scan.gsn).max().unwrap_or_default().max(record.gsn);
+    let catalogue = std::mem::take(&mut *scanned.catalogue_mut());
+    let media = media(catalogue, ranges.clone())?;
+    for lane in media.lanes() {
+        let start = record.starts.get(lane.0 as usize).copied().unwrap_or_default();
+        let end = ranges[lane.0 as usize].last().map_or(start, |range| range.end.max(start));
+        media.board.publish(lane, end);
+        media.board.raise_water(lane, Water::Trimmed, marks.of(lane).trimmed);
+        media.board.raise_water(lane, Water::Stable, end);
+    }
+    Ok(Examined { scans, ranges, gsn, free: found.free, media })
+}
+
+fn ranges_of(record: &OpenRecord, geometry: &Geometry) -> Vec<Vec<EpochRange>> {
+    let mut ranges = vec![Vec::new(); geometry.lanes as usize];
+    for range in &record.ranges {
+        if let Some(lane) = ranges.get_mut(range.lane.0 as usize) {
+            lane.push(*range);
+        }
+    }
+    ranges
+}
+
+/// What the last epoch may hold.
+fn open_ranges(record: &OpenRecord) -> Vec<EpochRange> {
+    let (epoch, incarnation, end) = (record.epoch, record.incarnation, Lsn(u64::MAX));
+    let lanes = record.starts.iter().enumerate();
+    lanes.map(|(lane, first)| EpochRange { lane: Lane(lane as u32), epoch, incarnation, first: *first, end }).collect()
+}
+
+/// The epochs that count, per lane, and as the last one that which is still open.
+pub(crate) fn live_ranges(record: &OpenRecord, geometry: &Geometry) -> Vec<Vec<EpochRange>> {
+    let mut ranges = ranges_of(record, geometry);
+    ranges.iter_mut().zip(open_ranges(record)).for_each(|(lane, range)| lane.push(range));
+    ranges
+}
+
+/// Puts the tails' segments of the last epoch on the board, by their headers.
+fn place_slots(media: &Media, record: &OpenRecord) -> Result<()> {
+    if record.closed {
+        return Ok(());
+    }
+    for lane in media.lanes() {
+        let (tail, ring) = media.ring(lane);
+        let Some(tail) = media.tails.get(tail) else { continue };
+        for slot in 0..media.board.slots() {
+            let mut bytes = [0; SEGMENT_HEADER_BYTES];
+            let at = ring + slot as u64 * media.geometry.segment_bytes;
+            if at + media.geometry.segment_bytes > tail.len() || tail.read(at, &mut bytes).is_err() {
+                continue;
+            }
+            let ours = |header: &SegmentHeader| {
+                header.log == record.log
+                    && header.lane == lane
+                    && (header.epoch, header.incarnation) == (record.epoch, record.incarnation)
+            };
+            if let Some(header) = SegmentHeader::decode(&bytes).ok().filter(ours) {
+                media.board.take_slot(lane, slot, header.first);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lanes in parallel, as many at once as there are processors.
+fn scan_lanes(media: &Arc<Media>, open: &[EpochRange], marks: &Marks) -> Result<Vec<LaneScan>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(open.len());
+    let queue = Mutex::new(open.iter());
+    let results = Mutex::new(Vec::with_capacity(open.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some(range) = next else { return };
+                    let scan = scan_lane(media, range, &marks.of(range.lane));
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push(scan);
+                }
+            });
+        }
+    });
+    let mut scans: Vec<LaneScan> =
+        results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect::<Result<_>>()?;
+    scans.sort_by_key(|scan| scan.lane);
+    Ok(scans)
+}

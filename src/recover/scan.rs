@@ -1,0 +1,158 @@
+//! One lane, from its watermark to its first hole.
+
+use std::sync::Arc;
+
+use tierlog_tiers::nvme::FileName;
+
+use super::table::{Hole, Verdict, judge};
+use crate::error::{Error, Result};
+use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, Watermark};
+use crate::frame::{Dep, FENCED, FIRST, HEADER_BYTES, Header, peek, verify};
+use crate::media::Media;
+use crate::number::{Gsn, LINE_BYTES, Lane, Lsn};
+use crate::read::{FrameError, Group, GroupReader, LaneCursor, SegmentCursor, Stop};
+
+/// A group that counts only if its dependencies do.
+#[derive(Debug, Clone)]
+pub(crate) struct Dependent {
+    pub(crate) start: Lsn,
+    pub(crate) deps: Vec<Dep>,
+}
+
+/// What a lane holds.
+#[derive(Debug, Clone)]
+pub(crate) struct LaneScan {
+    pub(crate) lane: Lane,
+    /// Where the scan began: everything below is stable.
+    pub(crate) from: Lsn,
+    /// End of the last whole stamped group.
+    pub(crate) end: Lsn,
+    /// The newest stamp seen.
+    pub(crate) gsn: Gsn,
+    pub(crate) dependents: Vec<Dependent>,
+    /// Why it ends there, for the report.
+    pub(crate) why: String,
+    /// Whether anything was found behind the end, and cut off.
+    pub(crate) cut_at: Option<Lsn>,
+}
+
+/// Reads the lane's last epoch.
+///
+/// # Errors
+/// [`Error::Corrupt`] where the table says that acknowledged bytes are missing; I/O errors.
+pub(crate) fn scan_lane(media: &Arc<Media>, range: &EpochRange, mark: &Watermark) -> Result<LaneScan> {
+    let lane = range.lane;
+    let same_open = mark.epoch == range.epoch && mark.incarnation == range.incarnation;
+    let from = if same_open { mark.drained.max(range.first) } else { range.first };
+    let mut scan = LaneScan {
+        lane,
+        from,
+        end: from,
+        gsn: mark.gsn,
+        dependents: Vec::new(),
+        why: String::new(),
+        cut_at: None,
+    };
+    let mut reader = GroupReader::new(LaneCursor::new(media.clone(), lane, from));
+    let mut group = Group::default();
+    let stop = loop {
+        match reader.next(Lsn(u64::MAX), &mut group) {
+            Ok(()) => {
+                (scan.end, scan.gsn) = (group.end, scan.gsn.max(group.gsn));
+                if !group.deps.is_empty() {
+                    scan.dependents.push(Dependent { start: group.start, deps: std::mem::take(&mut group.deps) });
+                }
+            }
+            Err(stop) => break stop,
+        }
+    };
+    let (at, unreadable, misplaced, what) = match stop {
+        Stop::Limit => (scan.end, false, false, String::new()),
+        Stop::Hole(at, bad) => (at, false, false, format!("{bad:?}")),
+        Stop::Misplaced(at, what) => (at, false, true, what.to_string()),
+        Stop::Frame(FrameError::Fault(fault)) => (reader.cursor.at, true, false, fault.to_string()),
+        Stop::Frame(FrameError::Hole(bad)) => (reader.cursor.at, false, false, format!("{bad:?}")),
+        Stop::Frame(FrameError::System(error)) => return Err(error),
+    };
+    let hole = Hole {
+        below_watermark: at < from,
+        below_tail: oldest_slot(media, lane).is_some_and(|first| at < first),
+        fenced_beyond: fenced_beyond(media, range, at)?,
+        unreadable,
+        misplaced,
+    };
+    match judge(hole) {
+        Verdict::Refuse(why) => Err(Error::Corrupt { lane, lsn: at, what: format!("{why} ({what})") }),
+        Verdict::Cut(why) => {
+            scan.why = why.to_string();
+            scan.cut_at = (at > scan.end).then_some(at);
+            Ok(scan)
+        }
+    }
+}
+
+fn oldest_slot(media: &Media, lane: Lane) -> Option<Lsn> {
+    (0..media.board.slots()).filter_map(|slot| media.board.slot_first(lane, slot)).min()
+}
+
+/// Whether a valid frame beyond the hole says that everything before it was stable.
+fn fenced_beyond(media: &Arc<Media>, range: &EpochRange, hole: Lsn) -> Result<bool> {
+    Ok(fenced_in_tail(media, range, hole) || fenced_on_nvme(media, range, hole)?)
+}
+
+fn fenced_in_tail(media: &Media, range: &EpochRange, hole: Lsn) -> bool {
+    let lane = range.lane;
+    let (tail, ring) = media.ring(lane);
+    let segment_bytes = media.geometry.segment_bytes;
+    let slots = (0..media.board.slots()).filter_map(|slot| Some((slot, media.board.slot_first(lane, slot)?)));
+    for (slot, first) in slots.filter(|(_, first)| first.0 + media.geometry.slot_bytes() > hole.0) {
+        let base = ring + slot as u64 * segment_bytes + SEGMENT_HEADER_BYTES as u64;
+        let mut bytes = vec![0; media.geometry.slot_bytes() as usize];
+        // Memory that cannot be read proves nothing; the hole itself was judged already.
+        if media.tails[tail].read(base, &mut bytes).is_err() {
+            continue;
+        }
+        let from = hole.0.saturating_sub(first.0).next_multiple_of(LINE_BYTES);
+        let lines = (from..bytes.len() as u64).step_by(LINE_BYTES as usize);
+        if lines.into_iter().any(|at| is_fenced(media, range, &bytes, at as usize, Lsn(first.0 + at), hole)) {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_fenced(media: &Media, range: &EpochRange, bytes: &[u8], at: usize, lsn: Lsn, hole: Lsn) -> bool {
+    let Some(head) = bytes[at..].first_chunk::<HEADER_BYTES>() else { return false };
+    // Cheap looks first: nearly every line fails them.
+    let claims = Header::decode(head).is_some_and(|header| {
+        header.lsn == lsn && lsn > hole && header.flags & (FIRST | FENCED) == FIRST | FENCED
+    });
+    if !claims {
+        return false;
+    }
+    let seal = media.seal(range);
+    peek(&seal, lsn, head, (bytes.len() - at) as u64)
+        .and_then(|header| verify(&seal, &header, &bytes[at..at + header.frame_bytes()]))
+        .is_ok()
+}
+
+fn fenced_on_nvme(media: &Arc<Media>, range: &EpochRange, hole: Lsn) -> Result<bool> {
+    let entries: Vec<_> = {
+        let catalogue = media.catalogue();
+        let of_lane = catalogue.of_lane(range.lane);
+        // The segment that should hold the hole, and everything behind.
+        let from = of_lane.partition_point(|entry| entry.header.first <= hole).saturating_sub(1);
+        let of_epoch = |entry: &&crate::catalogue::Entry| {
+            entry.header.epoch == range.epoch && entry.header.incarnation == range.incarnation
+        };
+        of_lane[from..].iter().filter(of_epoch).copied().collect()
+    };
+    for entry in entries {
+        let what = format!("segment {:08}", entry.file);
+        let file = media.nvme.open(FileName::Segment(entry.file), false).map_err(Error::io(what.clone()))?;
+        if SegmentCursor::new(entry, file).evidence_beyond(hole).map_err(Error::io(what))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,168 @@
+//! What a log says of itself: media and promises, watermarks, counters.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+use tierlog_tiers::tail::{Tail, TailMedium};
+
+use crate::board::Water;
+use crate::engine::Engine;
+use crate::lane::LaneState;
+use crate::number::{Lane, Lsn};
+
+/// The tiers as probed, and how each level is kept here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Media {
+    /// A tail is ordinary memory served as if it were persistent: no figure of this log says anything about durability.
+    pub emulated: bool,
+    /// One line per tail.
+    pub tails: Vec<String>,
+    /// The NVMe tier.
+    pub nvme: String,
+    /// The object tier, if there is one.
+    pub archive: Option<String>,
+    /// How `Process` is kept.
+    pub process: String,
+    /// How `Power` is kept.
+    pub power: String,
+    /// How `Machine` is kept.
+    pub machine: String,
+    /// Where stamps come from.
+    pub clock: String,
+}
+
+impl Media {
+    pub(crate) fn of<T: Tail>(engine: &Engine<T>) -> Self {
+        let media: Vec<TailMedium> = engine.tails.iter().map(|tail| tail.medium()).collect();
+        let emulated = media.contains(&TailMedium::Emulated);
+        let mark = if emulated { "EMULATED: " } else { "" };
+        let nvme = engine.media.nvme.describe();
+        let tails: Vec<String> = engine.tails.iter().map(|tail| tail.describe()).collect();
+        let power = if engine.visible_first() {
+            format!("the committing thread writes its run to the NVMe tier: {nvme}")
+        } else {
+            format!("{mark}{}", tails.join("; "))
+        };
+        let process =
+            if engine.visible_first() { "published in the shared mapping of the tail".into() } else { power.clone() };
+        let archive = engine.archiver.as_ref().map(|archiver| archiver.objects().describe());
+        let machine = match &archive {
+            Some(_) if engine.require_archive().is_err() => "not kept: the archive is local".into(),
+            Some(archive) => format!("acknowledged by {archive}"),
+            None => "not kept: no archive is configured".into(),
+        };
+        let membarrier = if engine.order.has_membarrier() { "" } else { "; no membarrier: each commit pays a full fence" };
+        let clock = format!("{}{membarrier}", engine.order.clock().describe());
+        Media { emulated, tails, nvme, archive, process, power, machine, clock }
+    }
+}
+
+/// How far a lane is; exclusive ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LaneWatermarks {
+    /// The lane.
+    pub lane: Lane,
+    /// The oldest LSN still there.
+    pub oldest: Lsn,
+    /// What others may see.
+    pub published: Lsn,
+    /// On NVMe, flushed.
+    pub durable: Lsn,
+    /// Durable with all that it depends on; on power-safe tails what is published.
+    pub stable: Lsn,
+    /// Given up by the tail.
+    pub drained: Lsn,
+    /// In the archive.
+    pub archived: Lsn,
+}
+
+pub(crate) fn watermarks(media: &crate::media::Media) -> Vec<LaneWatermarks> {
+    let board = &media.board;
+    let one = |lane| {
+        let published = board.published(lane);
+        LaneWatermarks {
+            lane,
+            oldest: media.oldest(lane),
+            published,
+            durable: board.water(lane, Water::Durable),
+            stable: if media.visible_first { board.water(lane, Water::Stable) } else { published },
+            drained: board.water(lane, Water::Drained),
+            archived: board.water(lane, Water::Archived),
+        }
+    };
+    media.lanes().map(one).collect()
+}
+
+/// Counters of a lane since the open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LaneMetrics {
+    /// The lane.
+    pub lane: Lane,
+    /// Records appended.
+    pub appends: u64,
+    /// Batches stamped and published.
+    pub commits: u64,
+    /// Payload bytes appended.
+    pub payload_bytes: u64,
+    /// Appends that found the ring full.
+    pub waits_for_room: u64,
+    /// Runs written to NVMe.
+    pub runs: u64,
+    /// Their bytes, pads included.
+    pub run_bytes: u64,
+    /// Runs that failed.
+    pub drain_errors: u64,
+    /// Tail segments given back.
+    pub segments_retired: u64,
+    /// Runs that had to make their segment file themselves.
+    pub waits_for_segment: u64,
+    /// Whether the lane takes no commit any more.
+    pub poisoned: bool,
+}
+
+impl LaneMetrics {
+    pub(crate) fn of(lane: Lane, state: &LaneState) -> Self {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (writer, drain) = (&state.writer, &state.drain);
+        LaneMetrics {
+            lane,
+            appends: read(&writer.appends),
+            commits: read(&writer.commits),
+            payload_bytes: read(&writer.payload_bytes),
+            waits_for_room: read(&writer.waits_for_room),
+            runs: read(&drain.runs),
+            run_bytes: read(&drain.run_bytes),
+            drain_errors: read(&drain.drain_errors),
+            segments_retired: read(&drain.segments_retired),
+            waits_for_segment: read(&drain.waits_for_segment),
+            poisoned: state.is_poisoned(),
+        }
+    }
+}
+
+/// Counters of a log since the open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Metrics {
+    /// See [`Media::emulated`].
+    pub emulated: bool,
+    /// Per lane.
+    pub lanes: Vec<LaneMetrics>,
+    /// Segment files ready to be written.
+    pub segments_ready: usize,
+    /// Objects written to the archive.
+    pub objects_written: u64,
+    /// Their bytes.
+    pub object_bytes_written: u64,
+    /// What the archive suffers from now.
+    pub archive_trouble: Option<String>,
+}
+
+impl Metrics {
+    pub(crate) fn of<T: Tail>(lanes: Vec<LaneMetrics>, engine: &Engine<T>) -> Self {
+        let archive = engine.archiver.as_ref().map(|archiver| archiver.report());
+        let (objects_written, object_bytes_written, archive_trouble) = archive.unwrap_or_default();
+        let emulated = engine.tails.iter().any(|tail| tail.medium() == TailMedium::Emulated);
+        let segments_ready = engine.pool.free();
+        Metrics { emulated, lanes, segments_ready, objects_written, object_bytes_written, archive_trouble }
+    }
+}

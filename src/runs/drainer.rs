@@ -1,0 +1,150 @@
+//! A drainer: one thread, pinned beside its tail, that moves its lanes' published frames to NVMe and gives tail segments
+//! back. Parks in bounded sleeps; no commit ever has to wake it.
+
+use std::sync::{Arc, TryLockError};
+use std::time::{Duration, Instant};
+
+use tierlog_tiers::nvme::RunQueue;
+use tierlog_tiers::tail::Tail;
+
+use super::lane_runs::{LaneRuns, Sink};
+use super::retire::retire_slots;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::number::{Lane, Lsn};
+
+/// A lane with less than this waits until it is quiet.
+const RUN_BYTES_MIN: u64 = 64 << 10;
+/// What one lane gets before the next one's turn.
+const TURN_BYTES: u64 = 4 << 20;
+/// A lane that published nothing for this long is quiet: the rest of its block is written with a pad.
+const QUIET: Duration = Duration::from_millis(10);
+const PARK: Duration = Duration::from_millis(1);
+/// Between two tries after an error.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// A lane as its drainer last saw it.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    lane: Lane,
+    published: Lsn,
+    at: Instant,
+}
+
+/// Runs until the engine stops.
+pub(crate) fn run_drainer<T: Tail>(engine: &Arc<Engine<T>>, lanes: &[Lane]) {
+    let mut seen: Vec<Seen> =
+        lanes.iter().map(|lane| Seen { lane: *lane, published: Lsn(0), at: Instant::now() }).collect();
+    let mut queue: Option<Box<dyn RunQueue>> = None;
+    while !engine.stop.is_signalled() {
+        match pass(engine, &mut seen, &mut queue) {
+            Ok(true) => {}
+            Ok(false) => {
+                engine.stop.sleep(PARK);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "drain failed; trying again in a new segment");
+                engine.trouble(Some(error.to_string()));
+                queue = None;
+                engine.stop.sleep(RETRY);
+            }
+        }
+    }
+}
+
+/// One look at each lane; true if something was moved.
+fn pass<T: Tail>(
+    engine: &Arc<Engine<T>>,
+    seen: &mut [Seen],
+    queue: &mut Option<Box<dyn RunQueue>>,
+) -> Result<bool> {
+    let mut moved = false;
+    for seen in seen {
+        let published = engine.media.board.published(seen.lane);
+        if published != seen.published {
+            (seen.published, seen.at) = (published, Instant::now());
+        }
+        let quiet = seen.at.elapsed() >= QUIET;
+        let queue = match queue {
+            Some(queue) => queue,
+            None => queue.insert(engine.media.nvme.queue().map_err(Error::io("a drainer's queue"))?),
+        };
+        moved |= drain_lane(engine, seen.lane, published, quiet, queue.as_mut())?;
+    }
+    if moved {
+        engine.trouble(None);
+    }
+    Ok(moved)
+}
+
+fn drain_lane<T: Tail>(
+    engine: &Arc<Engine<T>>,
+    lane: Lane,
+    published: Lsn,
+    quiet: bool,
+    queue: &mut dyn RunQueue,
+) -> Result<bool> {
+    let moved = {
+        let mut runs = match engine.runs[lane.0 as usize].try_lock() {
+            Ok(runs) => runs,
+            // A committing thread writes this lane's run itself.
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
+        let due = runs.durable() < published && (quiet || runs.behind(published) >= RUN_BYTES_MIN);
+        if due && !engine.lane(lane).is_poisoned() {
+            let result = move_run(engine, lane, published, quiet, &mut runs, queue);
+            if result.is_err() {
+                runs.start_over();
+            }
+            result?;
+        }
+        due
+    };
+    if moved && engine.visible_first() {
+        engine.stability.raise(&engine.media.board);
+        engine.make_stable(lane, engine.runs(lane).durable_batch().0)?;
+    }
+    if moved {
+        retire(engine, lane)?;
+    }
+    Ok(moved)
+}
+
+fn move_run<T: Tail>(
+    engine: &Arc<Engine<T>>,
+    lane: Lane,
+    published: Lsn,
+    quiet: bool,
+    runs: &mut LaneRuns,
+    queue: &mut dyn RunQueue,
+) -> Result<()> {
+    // Where records are visible before they are durable a run ends with a batch; elsewhere anywhere.
+    let whole = engine.visible_first() || quiet && runs.behind(published) <= TURN_BYTES;
+    let turn = Lsn(published.0 - runs.behind(published) + TURN_BYTES);
+    let upto = if whole { published } else { published.min(turn) };
+    engine.write_run(lane, runs, upto, whole, &mut Sink::Queue(queue))?;
+    engine.settle(lane, runs, queue)
+}
+
+fn retire<T: Tail>(engine: &Arc<Engine<T>>, lane: Lane) -> Result<()> {
+    let mut runs = engine.runs(lane);
+    let upto = runs.durable_batch();
+    if engine.stable(lane) < upto.0 {
+        return Ok(());
+    }
+    let open = (engine.epoch, engine.incarnation);
+    let retired = match retire_slots(&engine.media, &engine.marks, &mut runs, lane, open, upto) {
+        Ok(retired) => retired,
+        Err(error) => {
+            // What was read back wrong is written again from the tail, which still has it.
+            if let Error::Corrupt { .. } = error {
+                runs.start_from_retired(&engine.media);
+            }
+            return Err(error);
+        }
+    };
+    let counter = &engine.lane(lane).drain.segments_retired;
+    counter.fetch_add(retired, std::sync::atomic::Ordering::Relaxed);
+    Ok(())
+}

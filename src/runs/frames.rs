@@ -1,0 +1,99 @@
+//! Where runs get their frames: from the tail, or from an archived run.
+
+use crate::error::{Error, Result};
+use crate::format::SEGMENT_HEADER_BYTES;
+use crate::frame::{HEADER_BYTES, Header, Kind, Seal, peek, verify};
+use crate::media::Media;
+use crate::number::{LINE_BYTES, Lane, Lsn};
+use crate::runs::lane_runs::Frames;
+
+fn media_bytes(header: &Header) -> usize {
+    if header.kind == Kind::Filler { LINE_BYTES as usize } else { header.frame_bytes() }
+}
+
+/// Published frames of the tail.
+pub(crate) struct TailFrames<'a> {
+    media: &'a Media,
+    lane: Lane,
+    lsn: Lsn,
+    tail: usize,
+    at: u64,
+    filler: bool,
+}
+
+impl<'a> TailFrames<'a> {
+    pub(crate) fn new(media: &'a Media) -> Self {
+        TailFrames { media, lane: Lane(0), lsn: Lsn(0), tail: 0, at: 0, filler: false }
+    }
+
+    fn corrupt(&self, what: String) -> Error {
+        Error::Corrupt { lane: self.lane, lsn: self.lsn, what }
+    }
+}
+
+impl Frames for TailFrames<'_> {
+    fn look(&mut self, seal: &Seal, lane: Lane, lsn: Lsn) -> Result<(Header, usize)> {
+        (self.lane, self.lsn) = (lane, lsn);
+        let media = self.media;
+        let slot_bytes = media.geometry.slot_bytes();
+        let slot = media.board.slot_of(lane, lsn, slot_bytes);
+        let (slot, word) = slot.ok_or_else(|| self.corrupt("published, but not in the tail".into()))?;
+        let (tail, ring) = media.ring(lane);
+        let in_slot = lsn.0 - (word & !1);
+        self.tail = tail;
+        self.at = ring + slot as u64 * media.geometry.segment_bytes + SEGMENT_HEADER_BYTES as u64 + in_slot;
+        let mut head = [0; HEADER_BYTES];
+        media.tails[tail].read(self.at, &mut head).map_err(|fault| self.corrupt(fault.to_string()))?;
+        let header = peek(seal, lsn, &head, slot_bytes - in_slot)
+            .map_err(|bad| self.corrupt(format!("published, but the tail holds no frame there ({bad:?})")))?;
+        self.filler = header.kind == Kind::Filler;
+        Ok((header, media_bytes(&header)))
+    }
+
+    fn copy(&mut self, from: usize, into: &mut [u8]) -> Result<()> {
+        let read = self.media.tails[self.tail].read(self.at + from as u64, into);
+        read.map_err(|fault| self.corrupt(fault.to_string()))?;
+        if self.filler {
+            // A filler's body is whatever lay there.
+            let body = HEADER_BYTES.saturating_sub(from).min(into.len());
+            into[body..].fill(0);
+        }
+        Ok(())
+    }
+}
+
+/// The frames of an archived run: input, verified one by one.
+pub(crate) struct RunFrames<'a> {
+    bytes: &'a [u8],
+    frame: &'a [u8],
+}
+
+impl<'a> RunFrames<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        RunFrames { bytes, frame: &[] }
+    }
+
+    /// Whether every byte was taken.
+    pub(crate) fn is_done(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+impl Frames for RunFrames<'_> {
+    fn look(&mut self, seal: &Seal, lane: Lane, lsn: Lsn) -> Result<(Header, usize)> {
+        let corrupt = |bad| Error::Corrupt { lane, lsn, what: format!("the archived run holds no frame there ({bad:?})") };
+        let missing = || corrupt(crate::frame::Bad::NoHeader);
+        let head = self.bytes.first_chunk().ok_or_else(missing)?;
+        let header = peek(seal, lsn, head, u64::MAX).map_err(corrupt)?;
+        let len = media_bytes(&header);
+        let (frame, rest) = self.bytes.split_at_checked(len).ok_or_else(missing)?;
+        verify(seal, &header, frame).map_err(corrupt)?;
+        (self.frame, self.bytes) = (frame, rest);
+        Ok((header, len))
+    }
+
+    fn copy(&mut self, from: usize, into: &mut [u8]) -> Result<()> {
+        into.copy_from_slice(&self.frame[from..from + into.len()]);
+        Ok(())
+    }
+}

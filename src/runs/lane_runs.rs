@@ -1,0 +1,307 @@
+//! A lane's place on NVMe: frames copied behind the published end, in whole blocks.
+//!
+//! Lives behind the lane's run lock. Invariants: a block that holds acknowledged frames is never rewritten; a frame does
+//! not cross segments; a run that has to be durable now ends in a pad that fills its last block, otherwise the rest of a
+//! block waits in memory; everything is bounced, so nothing unpublished is copied along.
+
+use std::io;
+use std::sync::Arc;
+
+use tierlog_tiers::checksum::Crc32c;
+use tierlog_tiers::nvme::{BLOCK_BYTES, Block, NvmeFile, RunQueue};
+
+use super::Pool;
+use crate::board::Water;
+use crate::catalogue::Entry;
+use crate::error::{Error, Result};
+use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::frame::{HEADER_BYTES, Header, Kind, Seal};
+use crate::media::Media;
+use crate::number::{Gsn, Lane, Lsn};
+
+/// Bytes of the largest run.
+const RUN_BYTES: usize = 256 << 10;
+
+/// How a run is written.
+pub(crate) enum Sink<'a> {
+    /// By this thread; durable when the call returns.
+    Now,
+    /// Through a drainer's queue; durable when that is settled.
+    Queue(&'a mut dyn RunQueue),
+}
+
+/// Where a lane's frames come from.
+pub(crate) trait Frames {
+    /// The frame at `lsn`: its header, checked for its place, and the bytes that it takes on NVMe.
+    fn look(&mut self, seal: &Seal, lane: Lane, lsn: Lsn) -> Result<(Header, usize)>;
+    /// Copies a part of the frame that was looked at last.
+    fn copy(&mut self, from: usize, into: &mut [u8]) -> Result<()>;
+}
+
+/// A run that was written, for reading it back.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) file: Arc<dyn NvmeFile>,
+    pub(crate) at: u64,
+    pub(crate) len: usize,
+    pub(crate) crc: u32,
+}
+
+/// A frame's end in the buffer: where, its LSN, and its stamp if it closes a batch.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    at: usize,
+    lsn: Lsn,
+    gsn: Gsn,
+}
+
+#[derive(Debug)]
+struct OpenSegment {
+    file: Arc<dyn NvmeFile>,
+    /// Where the next run goes.
+    at: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct LaneRuns {
+    range: EpochRange,
+    seal: Seal,
+    segment: Option<OpenSegment>,
+    sequence: u64,
+    /// Frames below are in `buffer` or written.
+    copied: Lsn,
+    /// Frames below were handed to the sink.
+    written: Lsn,
+    /// Frames below are durable.
+    durable: Lsn,
+    /// The newest stamp copied.
+    gsn: Gsn,
+    /// The end and the stamp of the last stamped batch written, and of the last one durable.
+    written_batch: (Lsn, Gsn),
+    durable_batch: (Lsn, Gsn),
+    buffer: Block,
+    filled: usize,
+    /// Frames that end in the buffer.
+    ends: Vec<End>,
+    /// Runs not read back yet.
+    pub(crate) unproved: Vec<Written>,
+    keep_unproved: bool,
+}
+
+impl LaneRuns {
+    /// The lane's frames of one epoch, from `from` on, into fresh segments.
+    pub(crate) fn new(media: &Media, range: EpochRange, from: Lsn, sequence: u64, keep_unproved: bool) -> Self {
+        LaneRuns {
+            range,
+            seal: media.seal(&range),
+            segment: None,
+            sequence,
+            copied: from,
+            written: from,
+            durable: from,
+            gsn: Gsn(0),
+            written_batch: (from, Gsn(0)),
+            durable_batch: (from, Gsn(0)),
+            buffer: Block::zeroed(RUN_BYTES),
+            filled: 0,
+            ends: Vec::new(),
+            unproved: Vec::new(),
+            keep_unproved,
+        }
+    }
+
+    /// End and stamp of the last stamped batch that is durable on NVMe.
+    pub(crate) fn durable_batch(&self) -> (Lsn, Gsn) {
+        self.durable_batch
+    }
+
+    /// Published frames that are not even copied yet, in LSNs.
+    pub(crate) fn behind(&self, published: Lsn) -> u64 {
+        published.0.saturating_sub(self.copied.0)
+    }
+
+    /// Frames below are durable on NVMe.
+    pub(crate) fn durable(&self) -> Lsn {
+        self.durable
+    }
+
+    /// What was written with [`Sink::Queue`] is durable: the queue was settled.
+    pub(crate) fn settled(&mut self) {
+        (self.durable, self.durable_batch) = (self.written, self.written_batch);
+    }
+
+    /// After a failed write: what was not durable goes to a fresh segment.
+    pub(crate) fn start_over(&mut self) {
+        self.segment = None;
+        (self.copied, self.written, self.filled) = (self.durable, self.durable, 0);
+        self.written_batch = self.durable_batch;
+        self.ends.clear();
+        self.unproved.clear();
+    }
+
+    /// What was proved on NVMe stays; everything behind is written again from the tail, into a fresh segment.
+    pub(crate) fn start_from_retired(&mut self, media: &Media) {
+        let from = media.board.water(self.range.lane, Water::Drained).max(self.range.first);
+        (self.durable, self.durable_batch) = (from, (from, self.gsn));
+        self.start_over();
+    }
+
+    /// Writes the lane's frames up to `upto`, the end of a batch. With `whole`, the last block is filled by a pad and
+    /// everything is written; otherwise the rest of a block waits.
+    ///
+    /// # Errors
+    /// I/O errors, after which nothing beyond [`durable`](LaneRuns::durable) is known; [`Error::Corrupt`] if there are no
+    /// frames where they should be.
+    pub(crate) fn write(
+        &mut self,
+        media: &Media,
+        pool: &Pool,
+        frames: &mut dyn Frames,
+        upto: Lsn,
+        whole: bool,
+        sink: &mut Sink<'_>,
+    ) -> Result<Progress> {
+        let mut progress = Progress::default();
+        while self.copied < upto {
+            let (header, len) = frames.look(&self.seal, self.range.lane, self.copied)?;
+            if !self.fits(len) {
+                self.seal_segment(sink, &mut progress)?;
+                self.open_segment(media, pool, &mut progress)?;
+            }
+            self.copy(frames, len, sink, &mut progress)?;
+            self.copied = Lsn(self.copied.0 + header.frame_bytes() as u64);
+            self.ends.push(End { at: self.filled, lsn: self.copied, gsn: header.gsn });
+            self.gsn = self.gsn.max(header.gsn);
+        }
+        if whole {
+            self.pad();
+        }
+        self.write_blocks(sink, &mut progress)?;
+        if matches!(sink, Sink::Now) {
+            self.settled();
+        }
+        Ok(progress)
+    }
+
+    fn fits(&self, bytes: usize) -> bool {
+        self.segment.as_ref().is_some_and(|segment| {
+            segment.at + (self.filled + bytes).next_multiple_of(BLOCK_BYTES) as u64 <= segment.file.len()
+        })
+    }
+
+    fn open_segment(&mut self, media: &Media, pool: &Pool, progress: &mut Progress) -> Result<()> {
+        let (number, file, made) = pool.take().map_err(Error::io("a segment of the NVMe tier"))?;
+        progress.waited_for_segment |= made;
+        self.sequence += 1;
+        let header = SegmentHeader {
+            log: media.log,
+            lane: self.range.lane,
+            epoch: self.range.epoch,
+            incarnation: self.range.incarnation,
+            sequence: self.sequence,
+            first: self.copied,
+            gsn_before: self.gsn,
+        };
+        self.buffer[..BLOCK_BYTES].fill(0);
+        self.buffer[..SEGMENT_HEADER_BYTES].copy_from_slice(&header.encode());
+        self.filled = BLOCK_BYTES;
+        self.segment = Some(OpenSegment { file, at: 0 });
+        media.catalogue_mut().insert(Entry { file: number, header });
+        Ok(())
+    }
+
+    fn seal_segment(&mut self, sink: &mut Sink<'_>, progress: &mut Progress) -> Result<()> {
+        self.pad();
+        self.write_blocks(sink, progress)?;
+        self.segment = None;
+        Ok(())
+    }
+
+    fn copy(
+        &mut self,
+        frames: &mut dyn Frames,
+        len: usize,
+        sink: &mut Sink<'_>,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let mut done = 0;
+        while done < len {
+            if self.filled == self.buffer.len() {
+                self.write_blocks(sink, progress)?;
+            }
+            let n = (len - done).min(self.buffer.len() - self.filled);
+            frames.copy(done, &mut self.buffer[self.filled..self.filled + n])?;
+            self.filled += n;
+            done += n;
+        }
+        Ok(())
+    }
+
+    /// Fills the last block. The pad's LSN is that of the frame behind it.
+    fn pad(&mut self) {
+        let rest = self.filled.next_multiple_of(BLOCK_BYTES) - self.filled;
+        if rest == 0 {
+            return;
+        }
+        let mut header = Header {
+            len: (rest - HEADER_BYTES) as u32,
+            crc: 0,
+            lsn: self.copied,
+            gsn: Gsn(0),
+            kind: Kind::Pad,
+            flags: 0,
+            epoch: self.seal.epoch,
+            stream: 0,
+        };
+        header.crc = self.seal.over_header(header.lsn, header.len).finish(header.tail_word(), header.gsn);
+        let pad = &mut self.buffer[self.filled..self.filled + rest];
+        pad.fill(0);
+        pad[..HEADER_BYTES].copy_from_slice(&header.encode());
+        self.filled += rest;
+    }
+
+    /// Hands the whole blocks of the buffer to the sink and keeps the rest.
+    fn write_blocks(&mut self, sink: &mut Sink<'_>, progress: &mut Progress) -> Result<()> {
+        let whole = self.filled - self.filled % BLOCK_BYTES;
+        let Some(segment) = self.segment.as_mut().filter(|_| whole > 0) else { return Ok(()) };
+        let at = segment.at;
+        let name = segment.file.name();
+        let failed = |source: io::Error| Error::io(format!("{name:?} of the NVMe tier at {at}"))(source);
+        let mut run = match sink {
+            Sink::Now => Block::zeroed(whole),
+            Sink::Queue(queue) => queue.block(whole),
+        };
+        run.copy_from_slice(&self.buffer[..whole]);
+        if self.keep_unproved {
+            let crc = Crc32c::new().bytes(&run).finish();
+            self.unproved.push(Written { file: segment.file.clone(), at, len: whole, crc });
+        }
+        match sink {
+            Sink::Now => segment.file.write_durable(at, &run).map_err(failed)?,
+            Sink::Queue(queue) => queue.write(&segment.file, at, run).map_err(failed)?,
+        }
+        segment.at += whole as u64;
+        self.buffer.copy_within(whole..self.filled, 0);
+        self.filled -= whole;
+        let ended = self.ends.partition_point(|end| end.at <= whole);
+        for end in self.ends.drain(..ended) {
+            self.written = end.lsn;
+            if end.gsn != Gsn(0) {
+                self.written_batch = (end.lsn, end.gsn);
+            }
+        }
+        self.ends.iter_mut().for_each(|end| end.at -= whole);
+        progress.bytes += whole as u64;
+        progress.runs += 1;
+        Ok(())
+    }
+}
+
+/// What a call wrote.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Progress {
+    pub(crate) runs: u64,
+    pub(crate) bytes: u64,
+    pub(crate) waited_for_segment: bool,
+}

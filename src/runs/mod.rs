@@ -1,0 +1,23 @@
+//! Runs: what goes from a lane's tail to NVMe, by a committing thread or by a drainer.
+//!
+//! Contents: [`pool`] (segment files ready to be written), [`frames`] (where runs get their frames), [`lane_runs`] (a lane's place on NVMe, behind its run lock),
+//! [`stability`] (what is durable together with all that it depends on), [`marks`] (the watermark file), [`retire`]
+//! (giving tail and NVMe segments back), [`drainer`] and [`keeper`] (the background threads).
+
+mod drainer;
+mod frames;
+mod keeper;
+mod lane_runs;
+mod marks;
+mod pool;
+mod retire;
+mod stability;
+
+pub(crate) use drainer::run_drainer;
+pub(crate) use frames::{RunFrames, TailFrames};
+pub(crate) use keeper::run_keeper;
+pub(crate) use lane_runs::{Frames, LaneRuns, Sink};
+pub(crate) use marks::Marks;
+pub(crate) use pool::Pool;
+pub(crate) use retire::trim;
+pub(crate) use stability::Stability;

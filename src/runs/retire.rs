@@ -1,0 +1,70 @@
+//! Giving segments back: tail slots whose frames are proved on NVMe, NVMe segments that nobody needs.
+
+use tierlog_tiers::checksum::Crc32c;
+use tierlog_tiers::nvme::Block;
+
+use super::lane_runs::{LaneRuns, Written};
+use super::{Marks, Pool};
+use crate::board::Water;
+use crate::error::{Error, Result};
+use crate::media::Media;
+use crate::number::{Epoch, Gsn, Incarnation, Lane, Lsn};
+
+/// Gives back the tail slots that lie wholly below `upto`, the end of a stamped batch that is stable on NVMe. In this
+/// order: the runs are read back, the watermark is made durable, the slot is freed. Returns how many.
+pub(crate) fn retire_slots(
+    media: &Media,
+    marks: &Marks,
+    runs: &mut LaneRuns,
+    lane: Lane,
+    open: (Epoch, Incarnation),
+    (upto, gsn): (Lsn, Gsn),
+) -> Result<u64> {
+    let slot_bytes = media.geometry.slot_bytes();
+    let ripe: Vec<usize> = (0..media.board.slots())
+        .filter(|slot| media.board.slot_first(lane, *slot).is_some_and(|first| first.0 + slot_bytes <= upto.0))
+        .collect();
+    if ripe.is_empty() {
+        return Ok(0);
+    }
+    for run in std::mem::take(&mut runs.unproved) {
+        prove(lane, upto, &run)?;
+    }
+    marks.set(lane, |mark| {
+        (mark.epoch, mark.incarnation) = open;
+        mark.drained = mark.drained.max(upto);
+        mark.gsn = mark.gsn.max(gsn);
+    })?;
+    media.board.raise_water(lane, Water::Drained, upto);
+    for slot in &ripe {
+        media.board.free_slot(lane, *slot);
+    }
+    Ok(ripe.len() as u64)
+}
+
+/// A drive may acknowledge a write and lose it: reads it back while the tail still has the bytes.
+fn prove(lane: Lane, lsn: Lsn, run: &Written) -> Result<()> {
+    let name = run.file.name();
+    let mut block = Block::zeroed(run.len);
+    run.file.read(run.at, &mut block).map_err(Error::io(format!("{name:?} of the NVMe tier")))?;
+    if Crc32c::new().bytes(&block).finish() == run.crc {
+        return Ok(());
+    }
+    Err(Error::Corrupt { lane, lsn, what: format!("{name:?} reads back other bytes than were written at {}", run.at) })
+}
+
+/// Drops what lies below `keep` on NVMe for good, whole segments at a time. The watermark is durable before a file can be
+/// written again.
+pub(crate) fn trim(media: &Media, marks: &Marks, pool: &Pool, lane: Lane, keep: Lsn) -> Result<()> {
+    if keep <= media.board.water(lane, Water::Trimmed) {
+        return Ok(());
+    }
+    marks.set(lane, |mark| mark.trimmed = keep)?;
+    media.board.raise_water(lane, Water::Trimmed, keep);
+    let gone = media.catalogue_mut().take_below(lane, keep);
+    for entry in gone {
+        tracing::debug!(lane = lane.0, file = entry.file, "segment trimmed");
+        pool.give_back(entry.file);
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Tickets: commits that somebody else completes.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::durability::Commit;
+use crate::error::Result;
+
+/// A commit under way. Wait for it, await it, or drop it: the commit goes on all the same.
+#[derive(Debug)]
+pub struct Ticket {
+    state: Arc<Shared>,
+}
+
+/// The end that completes a ticket.
+#[derive(Debug, Clone)]
+pub(crate) struct Completer(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    done: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    result: Option<Result<Commit>>,
+    waker: Option<Waker>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ticket {
+    pub(crate) fn pair() -> (Completer, Ticket) {
+        let state = Arc::<Shared>::default();
+        (Completer(state.clone()), Ticket { state })
+    }
+
+    pub(crate) fn ready(commit: Commit) -> Ticket {
+        let (completer, ticket) = Ticket::pair();
+        completer.complete(Ok(commit));
+        ticket
+    }
+
+    /// Waits for the commit.
+    ///
+    /// # Errors
+    /// As for [`Writer::commit`](crate::Writer::commit).
+    pub fn wait(self) -> Result<Commit> {
+        let mut state = self.state.state();
+        loop {
+            match state.result.take() {
+                Some(result) => return result,
+                None => state = self.state.done.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// Whether it is decided.
+    pub fn is_done(&self) -> bool {
+        self.state.state().result.is_some()
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Commit>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.state.state();
+        match state.result.clone() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Completer {
+    pub(crate) fn complete(&self, result: Result<Commit>) {
+        let mut state = self.0.state();
+        state.result = Some(result);
+        let waker = state.waker.take();
+        drop(state);
+        self.0.done.notify_all();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The writing side of the API: one thread, one lane, one batch at a time.
+
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tierlog_tiers::tail::{Mapped, Tail};
+
+use crate::durability::{Commit, Durability};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::frame::Dep;
+use crate::lane::{Core, Room, bump};
+use crate::number::{Lane, Lsn, Position, Stamp};
+use crate::ticket::Ticket;
+
+/// Between two looks for room in a full ring.
+const LOOK_FOR_ROOM: Duration = Duration::from_micros(50);
+
+/// Appends to one lane. Stays on its thread: one thread's fence does not wait for another's flushes.
+///
+/// Appends build a batch; a commit closes it. A batch is recovered and read whole or not at all. Dropping the writer takes
+/// an open batch back.
+///
+/// On a power-safe or emulated tail, `append` and `commit` up to `Power` make no system call, take no lock and allocate
+/// nothing, except once a tail segment where the ring is full.
+#[derive(Debug)]
+pub struct Writer<T: Tail = Mapped> {
+    engine: Arc<Engine<T>>,
+    core: Option<Box<Core<T::Lane>>>,
+    deps: Vec<Dep>,
+    /// Neither `Send` nor `Sync`.
+    thread: PhantomData<*const ()>,
+}
+
+impl<T: Tail> Writer<T> {
+    pub(crate) fn new(engine: Arc<Engine<T>>, core: Box<Core<T::Lane>>) -> Self {
+        Writer { engine, core: Some(core), deps: Vec::new(), thread: PhantomData }
+    }
+
+    #[inline]
+    fn core(&mut self) -> &mut Core<T::Lane> {
+        self.core.as_mut().expect("a writer has its lane until it is dropped")
+    }
+
+    /// The lane that this writer appends to.
+    pub fn lane(&self) -> Lane {
+        self.core.as_ref().map_or_else(Lane::default, |core| core.lane())
+    }
+
+    /// Appends a record to the open batch, tagged with `stream`. It is not durable, and nobody sees it, before a commit.
+    ///
+    /// Cost: one copy and one checksum. Waits when the ring is full, as configured.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for a record above the limit or a batch that would not fit the ring, [`Error::Full`]; in both
+    /// cases nothing was appended and the batch is as it was. [`Error::Poisoned`], [`Error::Closed`].
+    #[inline]
+    pub fn append(&mut self, stream: u32, payload: &[u8]) -> Result<Lsn> {
+        self.make_room(payload.len())?;
+        let engine = &*self.engine;
+        let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
+        let lsn = core.append(&engine.media.board, stream, payload);
+        let counters = &engine.lane(core.lane()).writer;
+        bump(&counters.appends, 1);
+        bump(&counters.payload_bytes, payload.len() as u64);
+        Ok(lsn)
+    }
+
+    /// Reserves room for a record of `len` bytes, to be built in the tail itself. Dropping the claim costs nothing.
+    ///
+    /// # Errors
+    /// As for [`append`](Writer::append).
+    pub fn claim(&mut self, stream: u32, len: usize) -> Result<Claim<'_, T>> {
+        self.make_room(len)?;
+        Ok(Claim { writer: self, stream, len })
+    }
+
+    #[inline]
+    fn make_room(&mut self, len: usize) -> Result<()> {
+        let engine = &*self.engine;
+        let bytes_max = engine.media.geometry.record_bytes_max();
+        if len as u64 > bytes_max {
+            return Err(Error::TooLarge { what: "record", bytes: len as u64, bytes_max });
+        }
+        let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
+        match core.make_room(&engine.media.board, len) {
+            Room::Yes => Ok(()),
+            room => self.wait_for_room(room, len),
+        }
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self, mut room: Room, len: usize) -> Result<()> {
+        let wait = Duration::from_millis(self.engine.config.tail.full_wait_ms_max);
+        let since = Instant::now();
+        let lane = self.lane();
+        bump(&self.engine.lane(lane).writer.waits_for_room, 1);
+        loop {
+            self.engine.lane(lane).check(lane)?;
+            match room {
+                Room::Yes => return Ok(()),
+                Room::TooLarge if self.core().has_unstamped() && !self.core().has_open_batch() => self.stamp()?,
+                Room::TooLarge => {
+                    let bytes_max = self.engine.media.geometry.batch_bytes_max();
+                    return Err(Error::TooLarge { what: "batch", bytes: bytes_max + 1, bytes_max });
+                }
+                Room::Full if self.engine.stop.is_signalled() => return Err(Error::Closed),
+                Room::Full if since.elapsed() >= wait => return Err(self.engine.full(lane)),
+                Room::Full => std::thread::sleep(LOOK_FOR_ROOM),
+            }
+            let engine = self.engine.clone();
+            room = self.core().make_room(&engine.media.board, len);
+        }
+    }
+
+    /// Closes the batch, and covers every earlier frame of the lane, at `durability`. Returns when that is reached. With
+    /// no batch open it does the same for what was committed before at a lower level.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`]: whether the batch survives is known after the next open. [`Error::Closed`]: it does not.
+    /// [`Error::Config`] for `Machine` without an archive.
+    #[inline]
+    pub fn commit(&mut self, durability: Durability) -> Result<Commit> {
+        if durability == Durability::Buffered {
+            return self.commit_buffered();
+        }
+        if durability == Durability::Machine {
+            self.engine.require_archive()?;
+        }
+        self.stamp()?;
+        let reached = if self.engine.visible_first() { Durability::Process } else { Durability::Power };
+        let commit = self.committed(reached);
+        if durability > reached { self.engine.reach(commit, durability) } else { Ok(commit) }
+    }
+
+    /// As [`commit`](Writer::commit), without waiting: the batch is closed and published, the ticket tells when
+    /// `durability` is reached.
+    ///
+    /// # Errors
+    /// As for [`commit`](Writer::commit), as far as they are known now.
+    pub fn submit(&mut self, durability: Durability) -> Result<Ticket> {
+        let already = if self.engine.visible_first() { Durability::Process } else { Durability::Power };
+        if durability <= already {
+            return self.commit(durability).map(Ticket::ready);
+        }
+        if durability == Durability::Machine {
+            self.engine.require_archive()?;
+        }
+        self.stamp()?;
+        self.engine.submit(self.committed(already), durability)
+    }
+
+    /// Takes the open batch back: none of its records will ever be read.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], [`Error::Closed`].
+    pub fn abort(&mut self) -> Result<()> {
+        let engine = self.engine.clone();
+        let board = &engine.media.board;
+        if !self.core().has_open_batch() {
+            return Ok(());
+        }
+        if engine.visible_first() && self.core().has_unstamped() {
+            // The stamp will cover the batches before this one too: what they depend on is stored before the abort.
+            self.depend();
+        }
+        if self.core().abandon(board) { self.close_stamped() } else { Ok(()) }
+    }
+
+    /// Takes in an order that came about outside the log: whatever this writer commits from now on comes after `stamp`.
+    ///
+    /// # Errors
+    /// [`Error::FarAhead`] beyond the configured lead, [`Error::Lost`] for a stamp that did not survive a crash.
+    pub fn observe(&mut self, stamp: Stamp) -> Result<()> {
+        let now = self.engine.order.clock().now_ns();
+        let (lead_ms, lead_ms_max) = (stamp.gsn.0.saturating_sub(now) / 1_000_000, self.engine.config.lead_ms_max);
+        if lead_ms > lead_ms_max {
+            return Err(Error::FarAhead { lead_ms, lead_ms_max });
+        }
+        self.engine.survived(stamp.end)?;
+        self.core().observe(stamp.gsn);
+        if stamp.end.epoch == self.engine.epoch {
+            self.engine.media.hand_out(stamp.end.lane, stamp.end.lsn, stamp.gsn);
+        }
+        Ok(())
+    }
+
+    fn commit_buffered(&mut self) -> Result<Commit> {
+        let engine = self.engine.clone();
+        let half = engine.media.geometry.batch_bytes_max() / 2;
+        let core = self.core();
+        if core.has_open_batch() {
+            core.close_unstamped(&engine.media.board);
+        }
+        if core.unstamped_bytes() > half {
+            return self.commit(Durability::Process);
+        }
+        engine.lane(self.lane()).check(self.lane())?;
+        Ok(self.committed(Durability::Buffered))
+    }
+
+    /// Stamps and publishes whatever is not.
+    #[inline]
+    fn stamp(&mut self) -> Result<()> {
+        let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
+        if !core.has_open_batch() && !core.has_unstamped() {
+            return self.engine.lane(core.lane()).check(core.lane());
+        }
+        if self.engine.visible_first() {
+            self.depend();
+        }
+        self.close_stamped()
+    }
+
+    /// Stores what the batch depends on, if anything, before it is visible.
+    fn depend(&mut self) {
+        let engine = self.engine.clone();
+        let lane = self.lane();
+        let mut deps = std::mem::take(&mut self.deps);
+        engine.media.dependencies(lane, &mut deps);
+        if !deps.is_empty() {
+            let start = self.core().group_start();
+            self.core().append_deps(&engine.media.board, &deps);
+            engine.stability.depends(lane, start, &deps);
+        }
+        self.deps = deps;
+    }
+
+    #[inline]
+    fn close_stamped(&mut self) -> Result<()> {
+        let engine = &*self.engine;
+        let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
+        let state = engine.lane(core.lane());
+        state.check(core.lane())?;
+        if !core.has_pending() {
+            core.append_deps(&engine.media.board, &[]);
+        }
+        match core.close_stamped(&engine.media.board, &engine.order) {
+            Ok(Some(_)) => {
+                bump(&state.writer.commits, 1);
+                state.check(core.lane())
+            }
+            Ok(None) => Err(Error::Closed),
+            Err(fault) => {
+                state.poison(&fault.to_string());
+                Err(state.error(core.lane()))
+            }
+        }
+    }
+
+    #[inline]
+    fn committed(&self, reached: Durability) -> Commit {
+        let core = self.core.as_ref().expect("a writer has its lane until it is dropped");
+        let at = core.closed();
+        let end = Position { epoch: self.engine.epoch, lane: core.lane(), lsn: at };
+        Commit { at, stamp: Stamp { gsn: core.gsn(), end }, reached }
+    }
+}
+
+impl<T: Tail> Drop for Writer<T> {
+    /// Takes an open batch back and publishes what was committed as `Buffered`; then the lane is free.
+    fn drop(&mut self) {
+        let lane = self.lane();
+        if let Err(error) = self.abort().and_then(|()| self.stamp()) {
+            tracing::warn!(lane = lane.0, %error, "a writer was dropped and could not close its batch");
+        }
+        if let Some(core) = self.core.take() {
+            self.engine.seats[lane.0 as usize].give_back(core);
+        }
+    }
+}
+
+/// Room for one record in the tail; its bytes are what was there before until they are written.
+#[derive(Debug)]
+pub struct Claim<'a, T: Tail = Mapped> {
+    writer: &'a mut Writer<T>,
+    stream: u32,
+    len: usize,
+}
+
+impl<T: Tail> Claim<'_, T> {
+    /// Appends the record as it stands.
+    pub fn append(self) -> Lsn {
+        let Claim { writer, stream, len } = self;
+        let engine = writer.engine.clone();
+        let core = writer.core();
+        let lsn = core.append_claimed(&engine.media.board, stream, len);
+        let counters = &engine.lane(core.lane()).writer;
+        bump(&counters.appends, 1);
+        bump(&counters.payload_bytes, len as u64);
+        lsn
+    }
+}
+
+impl<T: Tail> Deref for Claim<'_, T> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.writer.core.as_ref().map_or(&[], |core| core.claimed(self.len))
+    }
+}
+
+impl<T: Tail> DerefMut for Claim<'_, T> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        let len = self.len;
+        self.writer.core().claim(len)
+    }
+}

@@ -1,0 +1,105 @@
+//! Measuring the ways to a durable write, idle and under load.
+//!
+//! Bounded: about 75 ms idle and 30 ms loaded, plus at most one write of each way that a slow disk stretches.
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::medium::Calibration;
+use super::ring::Rings;
+use super::{BLOCK_BYTES, Block, DurableWay};
+
+const WRITES: usize = 12;
+const SCRATCH_BYTES: usize = 16 * BLOCK_BYTES;
+const IDLE_MAX: Duration = Duration::from_millis(75);
+const BUSY_MAX: Duration = Duration::from_millis(30);
+/// Slower than this idle, the processors do not matter and the loaded pass is left out.
+const BUSY_WORTHWHILE: Duration = Duration::from_millis(2);
+
+/// The cheapest of `ways` over `scratch` by the worse of its two medians, and what it cost.
+///
+/// A way that the system does not know is left out; `None` if that leaves nothing. Other errors are returned.
+pub(super) fn calibrate(
+    scratch: &File,
+    ways: &[DurableWay],
+    rings: &Rings,
+) -> io::Result<Option<(DurableWay, Calibration)>> {
+    let mut block = Block::zeroed(SCRATCH_BYTES);
+    DurableWay::Fdatasync.write(scratch, 0, &block, rings)?;
+    block = block.resized(BLOCK_BYTES);
+    let mut known = Vec::new();
+    for &way in ways {
+        match way.write(scratch, 0, &block, rings) {
+            Ok(()) => known.push(way),
+            Err(error) if is_unknown(&error) => tracing::debug!(%way, %error, "left out"),
+            Err(error) => return Err(error),
+        }
+    }
+    let pass = |time_max| medians(scratch, &known, &block, rings, time_max);
+    let idle = pass(IDLE_MAX)?;
+    let busy = match idle.iter().max() {
+        Some(&slowest) if slowest <= BUSY_WORTHWHILE => Some(under_load(|| pass(BUSY_MAX))?),
+        _ => None,
+    };
+    let costs = (0..known.len()).map(|index| {
+        let (idle, busy) = (idle[index], busy.as_ref().map(|busy| busy[index]));
+        (known[index], Calibration { idle, busy })
+    });
+    Ok(costs.min_by_key(|(_, cost)| cost.idle.max(cost.busy.unwrap_or_default())))
+}
+
+fn is_unknown(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ENOSYS | libc::EPERM))
+}
+
+/// The median of each way, taken in turns; at least one write each.
+fn medians(
+    scratch: &File,
+    ways: &[DurableWay],
+    block: &Block,
+    rings: &Rings,
+    time_max: Duration,
+) -> io::Result<Vec<Duration>> {
+    let mut times = vec![Vec::with_capacity(WRITES); ways.len()];
+    let began = Instant::now();
+    for round in 0..WRITES {
+        for (way, times) in ways.iter().zip(&mut times) {
+            if round > 0 && began.elapsed() > time_max {
+                break;
+            }
+            let at = (round * BLOCK_BYTES % SCRATCH_BYTES) as u64;
+            let start = Instant::now();
+            way.write(scratch, at, block, rings)?;
+            times.push(start.elapsed());
+        }
+    }
+    Ok(times
+        .into_iter()
+        .map(|mut times| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        })
+        .collect())
+}
+
+/// Runs `work` while every processor is kept busy, for no longer than [`BUSY_MAX`].
+fn under_load<T>(work: impl FnOnce() -> T) -> T {
+    let done = AtomicBool::new(false);
+    let end = Instant::now() + BUSY_MAX;
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..processors {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) && Instant::now() < end {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let answer = work();
+        done.store(true, Ordering::Relaxed);
+        answer
+    })
+}

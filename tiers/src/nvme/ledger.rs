@@ -1,0 +1,112 @@
+//! What both queues keep: files that await a flush, the first error, and spare buffers.
+//!
+//! Invariant: once there is an error, nothing is accepted and nothing settles.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::file::check_range;
+use super::{Block, DirectoryError, NvmeFile};
+
+/// Spare blocks kept at most.
+const SPARES_MAX: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Ledger {
+    dir: PathBuf,
+    written: Vec<Arc<dyn NvmeFile>>,
+    first: Option<Arc<io::Error>>,
+    spares: Vec<Block>,
+}
+
+impl Ledger {
+    pub(super) fn new(dir: PathBuf) -> Ledger {
+        Ledger { dir, written: Vec::new(), first: None, spares: Vec::new() }
+    }
+
+    /// A block of `len` bytes: the smallest spare that is large enough, or a new one.
+    pub(super) fn block(&mut self, len: usize) -> Block {
+        let large = self.spares.iter().enumerate().filter(|(_, spare)| spare.capacity() >= len);
+        match large.min_by_key(|(_, spare)| spare.capacity()).map(|(index, _)| index) {
+            Some(index) => self.spares.swap_remove(index).resized(len),
+            None => Block::zeroed(len),
+        }
+    }
+
+    /// Takes a block back; of too many the smallest goes.
+    pub(super) fn spare(&mut self, block: Block) {
+        self.spares.push(block);
+        if self.spares.len() > SPARES_MAX {
+            let smallest = self.spares.iter().enumerate().min_by_key(|(_, spare)| spare.capacity());
+            if let Some(index) = smallest.map(|(index, _)| index) {
+                self.spares.swap_remove(index);
+            }
+        }
+    }
+
+    /// Lets a write begin, unless an earlier one failed or its range is wrong; notes its file for the flush.
+    pub(super) fn begin(&mut self, file: &Arc<dyn NvmeFile>, at: u64, run: &Block) -> io::Result<()> {
+        self.check()?;
+        let path = || self.dir.join(file.name().to_string());
+        check_range(file.as_ref(), at, run.len(), io::ErrorKind::InvalidInput)
+            .map_err(|error| DirectoryError::new(&path(), "a queued write", error))?;
+        if !self.written.iter().any(|known| std::ptr::addr_eq(Arc::as_ptr(known), Arc::as_ptr(file))) {
+            self.written.push(file.clone());
+        }
+        Ok(())
+    }
+
+    /// The first error, if there was one.
+    pub(super) fn check(&self) -> io::Result<()> {
+        match &self.first {
+            Some(first) => Err(io::Error::new(first.kind(), First(first.clone()))),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that a write to `file` failed.
+    pub(super) fn fail(&mut self, file: &dyn NvmeFile, error: io::Error) {
+        let path = self.dir.join(file.name().to_string());
+        self.poison(DirectoryError::new(&path, "a queued write", error).into());
+    }
+
+    /// Notes that the queue itself failed.
+    pub(super) fn fail_at_large(&mut self, error: io::Error) {
+        self.poison(DirectoryError::new(&self.dir, "entering io_uring", error).into());
+    }
+
+    /// Notes an error; the first one stays.
+    fn poison(&mut self, error: io::Error) {
+        self.first.get_or_insert_with(|| Arc::new(error));
+    }
+
+    /// Flushes each file written since the last time; the caller has waited for the writes.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.check()?;
+        for file in std::mem::take(&mut self.written) {
+            if let Err(error) = file.flush() {
+                self.poison(error);
+                return self.check();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first error of a queue, handed out as often as it is asked for.
+#[derive(Debug)]
+struct First(Arc<io::Error>);
+
+impl fmt::Display for First {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for First {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.0.as_ref())
+    }
+}

@@ -1,0 +1,171 @@
+//! An io_uring that is entered and reaped with care.
+//!
+//! Owns the kernel ring. Invariants: no more requests are under way than the ring has entries, so the completion
+//! queue, twice as long, cannot overflow; no DRAIN, no deferred task work, no polling: each hung or failed on real
+//! systems.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use io_uring::{IoUring, Probe, opcode, squeue, types};
+
+use super::progress::Progress;
+
+/// Enters in a row that the kernel answers with "not now" before the ring counts as broken: about a second.
+const BUSY_MAX: u32 = 1000;
+const NAP: Duration = Duration::from_millis(1);
+
+/// A ring whose kernel does all that is asked of it here.
+pub(super) struct Ring(IoUring);
+
+impl Ring {
+    /// Sets up a ring and sees one request through; a system that refuses io_uring says so here.
+    pub(super) fn open(entries: u32) -> io::Result<Ring> {
+        let mut ring = Ring(IoUring::builder().dontfork().build(entries)?);
+        let mut probe = Probe::new();
+        ring.0.submitter().register_probe(&mut probe)?;
+        if !(probe.is_supported(opcode::Write::CODE) && probe.is_supported(opcode::Fsync::CODE)) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        // SAFETY: the entry refers to no memory.
+        unsafe { ring.push(&opcode::Nop::new().build()) }?;
+        while ring.reap().is_none() {
+            ring.enter(1)?;
+        }
+        Ok(ring)
+    }
+
+    /// Queues an entry; [`Ring::enter`] hands it to the kernel.
+    ///
+    /// # Safety
+    /// The memory and the descriptor that the entry names stay valid until its completion has been reaped.
+    pub(super) unsafe fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
+        // SAFETY: the caller's promise is the one asked for.
+        unsafe { self.0.submission().push(entry) }.map_err(io::Error::other)
+    }
+
+    /// Hands over what is queued and waits for `wait` completions; may return with fewer.
+    ///
+    /// An error means the ring is of no further use. What it had been handed may still be under way.
+    pub(super) fn enter(&mut self, wait: usize) -> io::Result<()> {
+        let mut busy = 0;
+        loop {
+            let error = match self.0.submit_and_wait(wait) {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            match error.raw_os_error() {
+                Some(libc::EINTR) => {}
+                Some(libc::EAGAIN | libc::EBUSY) if busy < BUSY_MAX => {
+                    if !self.0.completion().is_empty() {
+                        return Ok(());
+                    }
+                    busy += 1;
+                    std::thread::sleep(NAP);
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// One completion, if there is one: what the entry was called, and its answer.
+    pub(super) fn reap(&mut self) -> Option<(u64, io::Result<usize>)> {
+        let done = self.0.completion().next()?;
+        let answer = usize::try_from(done.result()).map_err(|_| io::Error::from_raw_os_error(-done.result()));
+        Some((done.user_data(), answer))
+    }
+
+    /// Entries that the kernel has not taken yet.
+    fn unsent(&mut self) -> usize {
+        self.0.submission().len()
+    }
+
+    /// Writes all of `bytes` at `at`, each write linked with a data sync. An error is final.
+    fn write_linked(&mut self, file: BorrowedFd<'_>, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut progress = Progress::writing(bytes.len());
+        loop {
+            let [write, sync] =
+                self.linked_pair(file, at + progress.done() as u64, &bytes[progress.done()..])?;
+            progress.take(write)?;
+            if !progress.is_over() {
+                continue; // short: the kernel cancelled the sync, and both are sent again
+            }
+            match sync {
+                Ok(_) => return Ok(()),
+                // Nothing was synced; the same bytes go out once more, so that the pair stays a pair.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    progress = Progress::writing(bytes.len())
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One write and, if it succeeds in full, one data sync. Does not return while the kernel may read `bytes`.
+    fn linked_pair(
+        &mut self,
+        file: BorrowedFd<'_>,
+        at: u64,
+        bytes: &[u8],
+    ) -> io::Result<[io::Result<usize>; 2]> {
+        let fd = types::Fd(file.as_raw_fd());
+        let len = u32::try_from(bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let write = opcode::Write::new(fd, bytes.as_ptr(), len).offset(at).build();
+        let write = write.flags(squeue::Flags::IO_LINK).user_data(0);
+        let sync = opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build().user_data(1);
+        for entry in [&write, &sync] {
+            // SAFETY: `file` and `bytes` are borrowed for this call, which returns only when every entry that the
+            // kernel took has completed; entries it did not take go down with the ring (see `Rings::write`).
+            unsafe { self.push(entry) }?;
+        }
+        let mut answers = [None, None];
+        let mut broken = None;
+        loop {
+            while let Some((which, answer)) = self.reap() {
+                answers[usize::from(which == 1)] = Some(answer);
+            }
+            let (sent, back) = (2 - self.unsent(), answers.iter().flatten().count());
+            match (answers, broken) {
+                ([Some(write), Some(sync)], None) => return Ok([write, sync]),
+                (_, Some(error)) if sent == back => return Err(error),
+                (rest, error) => (answers, broken) = (rest, error),
+            }
+            if broken.is_some() {
+                std::thread::sleep(NAP); // completions still arrive in shared memory
+            } else {
+                broken = self.enter(2 - back).err();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ring").field(&self.0.as_raw_fd()).finish()
+    }
+}
+
+/// Rings for durable writes: as many as ever ran at once.
+#[derive(Debug, Default)]
+pub(super) struct Rings(Mutex<Vec<Ring>>);
+
+impl Rings {
+    /// Writes and syncs on a ring of the pool. `Ok(false)`: no ring was to be had and nothing was written.
+    pub(super) fn write(&self, file: BorrowedFd<'_>, at: u64, bytes: &[u8]) -> io::Result<bool> {
+        let pooled = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut ring = match pooled.map_or_else(|| Ring::open(2), Ok) {
+            Ok(ring) => ring,
+            Err(error) => {
+                tracing::warn!(%error, "io_uring refused: a plain write and fdatasync instead");
+                return Ok(false);
+            }
+        };
+        // On an error the ring is dropped, and with it any entry that the kernel did not take.
+        ring.write_linked(file, at, bytes)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
+        Ok(true)
+    }
+}

@@ -1,0 +1,122 @@
+//! From which size on stores past the cache beat stores with a write-back, measured.
+
+use std::time::{Duration, Instant};
+
+use super::{LINE, Persist, arch};
+
+/// Smallest crossover ever reported, in bytes.
+pub const CROSSOVER_MIN: usize = 256;
+/// Largest crossover ever reported, in bytes; also the answer where non-temporal stores never won.
+pub const CROSSOVER_MAX: usize = 4096;
+
+const SIZES: [usize; 9] = [256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096];
+const ROUNDS: usize = 31;
+const BURST: usize = 8;
+const BUDGET: Duration = Duration::from_millis(4);
+const SCRATCH: usize = 4 << 20;
+
+/// Measures, over ordinary memory, the payload size in bytes from which non-temporal stores win.
+///
+/// Takes less than 5 ms. The scratch is walked once, line after line, as a ring larger than the caches is. The sizes are
+/// visited in turn, so that a disturbance hits all alike, and medians are compared.
+pub fn crossover(persist: Persist) -> usize {
+    let started = Instant::now();
+    let mut scratch = Scratch::new();
+    let mut stored = [const { Vec::new() }; SIZES.len()];
+    let mut streamed = [const { Vec::new() }; SIZES.len()];
+    for _ in 0..ROUNDS {
+        for (i, &size) in SIZES.iter().enumerate() {
+            stored[i].push(scratch.time(size, |to, from| {
+                // SAFETY: `to` and `from` are two slices.
+                unsafe {
+                    to.as_mut_ptr().copy_from_nonoverlapping(from.as_ptr(), from.len());
+                    persist.write_back(to.as_ptr(), to.len());
+                }
+                persist.fence();
+            }));
+            streamed[i].push(scratch.time(size, |to, from| {
+                // SAFETY: `to` and `from` are two slices of one length; `to` is aligned by `time`.
+                unsafe { persist.stream(to.as_mut_ptr(), from) };
+                persist.fence();
+            }));
+        }
+        if started.elapsed() > BUDGET {
+            break;
+        }
+    }
+    smallest_win(&stored.map(median), &streamed.map(median))
+}
+
+/// The smallest size from which on streaming is never slower, as far as measured.
+fn smallest_win(stored: &[u64], streamed: &[u64]) -> usize {
+    let wins = stored.iter().zip(streamed).rev().take_while(|(store, stream)| stream <= store).count();
+    SIZES[(SIZES.len() - wins).min(SIZES.len() - 1)]
+}
+
+fn median(mut of: Vec<u64>) -> u64 {
+    of.sort_unstable();
+    of[of.len() / 2]
+}
+
+struct Scratch {
+    memory: Vec<u8>,
+    from: Vec<u8>,
+    next: usize,
+}
+
+impl Scratch {
+    fn new() -> Scratch {
+        // Written once here: page faults are not to be measured.
+        Scratch { memory: vec![1; SCRATCH + LINE], from: vec![2; CROSSOVER_MAX], next: 0 }
+    }
+
+    /// Ticks that a burst of `work` takes on the next lines, `size` bytes at a time.
+    ///
+    /// One alone would measure nothing: stores retire before they have arrived, so the next one pays.
+    fn time(&mut self, size: usize, work: impl Fn(&mut [u8], &[u8])) -> u64 {
+        if self.next + size * BURST > SCRATCH {
+            self.next = 0;
+        }
+        let at = self.memory.as_ptr().align_offset(LINE) + self.next;
+        self.next += size * BURST;
+        let start = arch::ticks();
+        for to in self.memory[at..at + size * BURST].chunks_exact_mut(size) {
+            work(to, &self.from[..size]);
+        }
+        arch::ticks() - start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::persist::Flush;
+
+    #[test]
+    fn the_smallest_unbroken_win_counts() {
+        let n = SIZES.len();
+        let slow = vec![9; n];
+        assert_eq!(smallest_win(&slow, &vec![1; n]), CROSSOVER_MIN);
+        assert_eq!(smallest_win(&vec![1; n], &slow), CROSSOVER_MAX);
+        let mut stream = vec![1; n];
+        stream[3] = 10;
+        assert_eq!(smallest_win(&slow, &stream), SIZES[4]);
+    }
+
+    #[test]
+    fn measured_in_bounds_and_in_time() {
+        for flush in [None, Some(Flush::Clflush), Some(Flush::Fence)] {
+            let Ok(persist) = Persist::detect(flush) else { continue };
+            // The shortest of a few: other tests share the processor.
+            let mut best = Duration::MAX;
+            for _ in 0..8 {
+                let started = Instant::now();
+                let bytes = crossover(persist);
+                best = best.min(started.elapsed());
+                assert!((CROSSOVER_MIN..=CROSSOVER_MAX).contains(&bytes), "{bytes}");
+                println!("{}: {bytes} B in {:?}", persist.flush().name(), started.elapsed());
+            }
+            assert!(best < Duration::from_millis(5), "{best:?}");
+        }
+    }
+}
