@@ -49,6 +49,11 @@ impl Catalogue {
         self.lanes.get(lane.0 as usize).map_or(&[], Vec::as_slice)
     }
 
+    /// Takes out the segments of which `gone` is true.
+    pub(crate) fn take_if(&mut self, gone: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        self.lanes.iter_mut().flat_map(|lane| lane.extract_if(.., |entry| gone(entry))).collect()
+    }
+
     /// Takes out the segments that hold nothing at or above `keep`: those behind which another one begins at or below it.
     pub(crate) fn take_below(&mut self, lane: Lane, keep: Lsn) -> Vec<Entry> {
         let Some(entries) = self.lanes.get_mut(lane.0 as usize) else { return Vec::new() };

@@ -266,7 +266,10 @@ impl<T: Tail> Drop for Writer<T> {
         if let Err(error) = self.abort().and_then(|()| self.stamp()) {
             tracing::warn!(lane = lane.0, %error, "a writer was dropped and could not close its batch");
         }
-        if let Some(core) = self.core.take() {
+        if let Some(mut core) = self.core.take() {
+            if let Err(fault) = core.hand_over() {
+                self.engine.lane(lane).poison(&fault.to_string());
+            }
             self.engine.seats[lane.0 as usize].give_back(core);
         }
     }

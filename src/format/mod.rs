@@ -15,6 +15,9 @@ pub(crate) use watermark::Watermark;
 /// The version of all formats; a newer one is refused untouched.
 pub const FORMAT_VERSION: u32 = 1;
 
+#[cfg(test)]
+mod tests;
+
 /// Why bytes are not the structure that was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unreadable {

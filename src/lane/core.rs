@@ -314,6 +314,11 @@ impl<M: TailLane> Core<M> {
         self.unstamped
     }
 
+    /// Before another thread may take the lane: its fence would not wait for this thread's flushes.
+    pub(crate) fn hand_over(&mut self) -> Result<(), Fault> {
+        self.ring.memory.fence()
+    }
+
     /// The lane's newest stamp.
     pub(crate) fn gsn(&self) -> Gsn {
         self.gsn

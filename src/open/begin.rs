@@ -15,6 +15,7 @@ use super::superblock::write_tail;
 use super::{boot_id, owner_line, random};
 use crate::archive::{Archived, Archiver, Author, Claim, Claimed, claim, open_objects, read_from};
 use crate::board::{Board, BoardStamp, Water};
+use crate::catalogue::Entry;
 use crate::config::{Config, Geometry};
 use crate::engine::{Engine, Stop};
 use crate::error::{Error, Refusal, Result};
@@ -113,6 +114,7 @@ pub(crate) fn begin(
     let tails: Vec<Arc<Mapped>> = taken.into_iter().map(|(tail, _)| tail).collect();
     let mut opening = Opening { places, geometry, record, marks, examined, pool, tails, objects };
     opening.write_record()?;
+    opening.drop_dead_segments();
     let archiver = opening.claim(&config, archived)?;
     let (engine, errands) = opening.yield_engine(config, boot, archiver)?;
     Ok((engine, recovered, errands))
@@ -303,6 +305,17 @@ impl Opening {
     /// Tails first, then NVMe.
     fn write_record(&self) -> Result<()> {
         write_everywhere(&self.tails, &self.places.superblock, &self.record)
+    }
+
+    /// Segments that hold only what was cut off, or trimmed, are free: the record that says so is durable.
+    fn drop_dead_segments(&self) {
+        let dead = |entry: &Entry| {
+            let range = |range: &&EpochRange| (range.epoch, range.lane) == (entry.header.epoch, entry.header.lane);
+            self.record.ranges.iter().find(range).is_none_or(|range| entry.header.first >= range.end)
+        };
+        for entry in self.examined.media.catalogue_mut().take_if(dead) {
+            self.pool.give_back(entry.file);
+        }
     }
 
     fn author(&self) -> Author {

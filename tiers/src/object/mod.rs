@@ -2,7 +2,25 @@
 //!
 //! Contents: the seam ([`Objects`]) and its implementation over `object_store` ([`Sequence`], feature `object`).
 
+#[cfg(feature = "object")]
+mod address;
+#[cfg(feature = "object")]
+mod directory;
+#[cfg(feature = "object")]
+mod error;
+#[cfg(feature = "object")]
+mod sequence;
+#[cfg(feature = "object")]
+mod store;
+#[cfg(all(test, feature = "object"))]
+mod tests;
+#[cfg(feature = "object")]
+mod worker;
+
 use std::fmt;
+
+#[cfg(feature = "object")]
+pub use sequence::{Sequence, SequenceOptions};
 
 /// The largest object read back, in bytes: what a damaged or hostile store can make us hold.
 pub const OBJECT_BYTES_MAX: usize = 256 << 20;

@@ -1,0 +1,61 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use super::append::AppendArgs;
+use super::cat::CatArgs;
+use super::completions::CompletionsArgs;
+use super::demo::DemoArgs;
+use super::follow::FollowArgs;
+use super::info::InfoArgs;
+use super::man::ManArgs;
+use super::restore::RestoreArgs;
+use super::settings::LogArgs;
+use super::verify::VerifyArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  tierlog demo                                    see it work, crash included
+  tierlog append --dir /srv/log orders.csv.gz     a record per line, each durable when acknowledged
+  tierlog cat --dir /srv/log | head
+  tierlog follow --dir /srv/log --json            beside the process that appends
+  tierlog verify --dir /srv/log                   every byte of every tier
+
+Exit status: 0 done, 1 failed, 2 wrong command line or configuration, 3 verify found damage,
+4 the level asked for cannot be kept on this machine.";
+
+/// A write-ahead log for people who cannot afford an fsync.
+#[derive(Debug, Parser)]
+#[command(name = "tierlog", version, after_help = EXAMPLES, propagate_version = true, max_term_width = 110)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// Tells on standard error what happens; -vv and -vvv tell more (without it, RUST_LOG decides)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(super) verbose: u8,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Append(AppendArgs),
+    Cat(CatArgs),
+    Follow(FollowArgs),
+    Info(InfoArgs),
+    Verify(VerifyArgs),
+    Restore(RestoreArgs),
+    Demo(DemoArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,66 @@
+//! How a command ends.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::error::Error;
+
+/// What a command comes to.
+pub(super) type Outcome = Result<Status, Failure>;
+
+/// Exit statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    /// All was done.
+    Done = 0,
+    /// It could not be done.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// `verify` found damage.
+    Damage = 3,
+    /// The level asked for cannot be kept on this machine.
+    NotKept = 4,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        ExitCode::from(status as u8)
+    }
+}
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The log said so.
+    #[error(transparent)]
+    Log(#[from] Error),
+    /// The command line or the configuration is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// Input, output, or a check.
+    #[error("{0}")]
+    Failed(String),
+    /// The level asked for.
+    #[error("{0}")]
+    NotKept(String),
+    /// Whoever read standard output has enough (`| head`): nothing is wrong.
+    #[error("nobody reads standard output any more")]
+    ReaderGone,
+}
+
+impl Failure {
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Failure::Log(Error::Config(_) | Error::NoLane { .. }) | Failure::Usage(_) => Status::Usage,
+            Failure::Log(_) | Failure::Failed(_) => Status::Failed,
+            Failure::NotKept(_) => Status::NotKept,
+            Failure::ReaderGone => Status::Done,
+        }
+    }
+
+    /// An I/O error on `what`.
+    pub(super) fn io(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Failure {
+        move |error| Failure::Failed(format!("{what}: {error}"))
+    }
+}

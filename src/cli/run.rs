@@ -1,0 +1,58 @@
+//! From the command line to an exit status.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use super::args::{Cli, Command};
+use super::ending::{Failure, Outcome};
+use super::{append, cat, completions, demo, follow, info, man, restore, verify};
+
+/// Runs `tierlog` with these arguments, the program's name first.
+///
+/// The exit status is 0 when done, 1 when it failed, 2 for a wrong command line or configuration, 3 when `verify` found
+/// damage, 4 when the level asked for cannot be kept on this machine.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help that nobody reads any more (`| head`) has no one to complain to.
+            let _ = told.print();
+            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(1));
+        }
+    };
+    trace(cli.verbose);
+    match carry_out(&cli) {
+        Ok(status) => status.into(),
+        Err(Failure::ReaderGone) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("tierlog: {failure}");
+            failure.status().into()
+        }
+    }
+}
+
+fn carry_out(cli: &Cli) -> Outcome {
+    match &cli.command {
+        Command::Append(args) => append::run(args, cli.log.config()?),
+        Command::Cat(args) => cat::run(args, &cli.log.config()?),
+        Command::Follow(args) => follow::run(args, &cli.log.config()?),
+        Command::Info(args) => info::run(args, &cli.log.config()?),
+        Command::Verify(args) => verify::run(args, &cli.log.config()?),
+        Command::Restore(args) => restore::run(args, &cli.log.config()?),
+        Command::Demo(args) => demo::run(args, cli.log.dir()),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+    }
+}
+
+fn trace(verbose: u8) {
+    let level = ["warn", "info", "debug", "trace"][usize::from(verbose.min(3))];
+    let filter = match verbose {
+        0 => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)),
+        _ => EnvFilter::new(level),
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -1,0 +1,103 @@
+use super::*;
+use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
+
+fn header() -> SegmentHeader {
+    SegmentHeader {
+        log: LogId([0xa1; 16]),
+        lane: Lane(2),
+        epoch: Epoch(3),
+        incarnation: Incarnation(0x1122_3344_5566_7788),
+        sequence: 4,
+        first: Lsn(0x4000),
+        gsn_before: Gsn(9),
+    }
+}
+
+fn mark() -> Watermark {
+    Watermark {
+        log: LogId([0xa1; 16]),
+        epoch: Epoch(3),
+        incarnation: Incarnation(5),
+        turn: 6,
+        drained: Lsn(640),
+        gsn: Gsn(7),
+        checkpoint: Lsn(128),
+        trimmed: Lsn(64),
+    }
+}
+
+fn record() -> OpenRecord {
+    let (lane, epoch, incarnation) = (Lane(1), Epoch(2), Incarnation(8));
+    OpenRecord {
+        log: LogId([0xa1; 16]),
+        epoch: Epoch(3),
+        incarnation: Incarnation(5),
+        turn: 6,
+        boot: [0xb0; 16],
+        fingerprint: 10,
+        closed: true,
+        lanes: 2,
+        tail_segment_bytes: 1 << 16,
+        tail_segments: 4,
+        nvme_segment_bytes: 1 << 18,
+        gsn: Gsn(11),
+        claim: 12,
+        opens: vec![(Epoch(2), Incarnation(8))],
+        archive: "file:///a".into(),
+        tails: vec![TailRecord { id: [0xc0; 16], medium: 4 }],
+        starts: vec![Lsn(64), Lsn(128)],
+        ranges: vec![EpochRange { lane, epoch, incarnation, first: Lsn(0), end: Lsn(128) }],
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Every structure with its golden bytes, those of version 1.
+fn samples() -> [(Vec<u8>, &'static str); 3] {
+    [
+        (header().encode().to_vec(), include_str!("golden/segment_header.hex")),
+        (mark().encode(), include_str!("golden/watermark.hex")),
+        (record().encode().unwrap(), include_str!("golden/open_record.hex")),
+    ]
+}
+
+fn decodes(which: usize, bytes: &[u8]) -> Result<(), Unreadable> {
+    match which {
+        0 => SegmentHeader::decode(bytes).map(|found| assert_eq!(found, header())),
+        1 => Watermark::decode(bytes).map(|found| assert_eq!(found, mark())),
+        _ => OpenRecord::decode(bytes).map(|found| assert_eq!(found, record())),
+    }
+}
+
+#[test]
+fn golden_bytes_of_version_1() {
+    for (which, (bytes, golden)) in samples().iter().enumerate() {
+        assert_eq!(hex(bytes), golden.trim(), "structure {which}");
+        assert_eq!(decodes(which, bytes), Ok(()));
+    }
+}
+
+#[test]
+fn a_blank_a_flipped_and_a_cut_one_are_refused() {
+    for (which, (bytes, _)) in samples().iter().enumerate() {
+        assert_eq!(decodes(which, &vec![0; bytes.len()]), Err(Unreadable::Blank));
+        let covered = 24 + u32::from_le_bytes(bytes[16..20].try_into().unwrap()) as usize;
+        for at in 0..covered {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x10;
+            assert!(decodes(which, &flipped).is_err(), "structure {which}: byte {at}");
+            assert!(decodes(which, &bytes[..at]).is_err(), "structure {which}: cut at {at}");
+        }
+    }
+}
+
+#[test]
+fn another_version_is_named() {
+    for (which, (bytes, _)) in samples().iter().enumerate() {
+        let mut newer = bytes.clone();
+        newer[8] = 2;
+        assert_eq!(decodes(which, &newer), Err(Unreadable::Version(2)));
+    }
+}

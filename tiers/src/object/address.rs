@@ -1,0 +1,100 @@
+//! Where a sequence lives, as the user writes it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::ObjectError;
+
+/// What an address names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Address {
+    /// `file:///abs/dir`, or a plain path: a directory of this machine.
+    Directory(PathBuf),
+    /// `memory:NAME`: a store of this process, gone with it.
+    Memory(String),
+}
+
+/// What can be written, for those who wrote something else.
+const KNOWN: &str = "known are file:///abs/dir, a plain path and memory:NAME";
+
+impl Address {
+    /// Reads an address. Only the scheme of an unknown one is ever shown: the rest may hold secrets.
+    pub(super) fn parse(text: &str) -> Result<Self, ObjectError> {
+        match scheme(text) {
+            None if text.is_empty() => Err(refused("an empty address", KNOWN)),
+            None => std::path::absolute(text)
+                .map(Self::Directory)
+                .map_err(|error| refused(text, &error.to_string())),
+            Some("file") => directory(text),
+            Some("memory") => match &text["memory:".len()..] {
+                "" => Err(refused(text, "a memory store has a name, as in memory:NAME")),
+                name => Ok(Self::Memory(name.to_owned())),
+            },
+            Some(scheme) => Err(refused(scheme, &format!("no such kind of store; {KNOWN}"))),
+        }
+    }
+}
+
+/// The part before the colon, where it reads as a scheme (RFC 3986, 3.1).
+fn scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once(':')?;
+    let ours = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    (scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(ours))
+        .then_some(scheme)
+}
+
+fn directory(text: &str) -> Result<Address, ObjectError> {
+    match text.strip_prefix("file://") {
+        Some(path) if path.contains(['%', '?', '#']) => {
+            Err(refused(text, "%, ? and # are not read in a file:// address; write a plain path"))
+        }
+        Some(path) if path.starts_with('/') => Ok(Address::Directory(path.into())),
+        _ => Err(refused(text, "a file address is absolute and of this machine, as in file:///abs/dir")),
+    }
+}
+
+fn refused(store: &str, cause: &str) -> ObjectError {
+    ObjectError::Refused { store: store.to_owned(), cause: cause.to_owned() }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => write!(f, "{}", path.display()),
+            Self::Memory(name) => write!(f, "memory:{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_is_known() {
+        let directory = |path: &str| Address::Directory(path.into());
+        for (text, want) in [
+            ("file:///a/b c", directory("/a/b c")),
+            ("/a/b%20#c", directory("/a/b%20#c")),
+            ("/a:b", directory("/a:b")),
+            ("memory:x:y", Address::Memory("x:y".to_owned())),
+        ] {
+            assert_eq!(Address::parse(text).unwrap(), want, "{text}");
+        }
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(Address::parse("sub/dir").unwrap(), Address::Directory(here.join("sub/dir")));
+    }
+
+    #[test]
+    fn refuses_the_rest_without_telling_secrets() {
+        for text in
+            ["", "file:", "file:/a", "file://host/a", "file://a", "file:///a%20b", "memory:", "s3://key:PW@b"]
+        {
+            let error = Address::parse(text).unwrap_err();
+            assert!(matches!(error, ObjectError::Refused { .. }), "{text}: {error}");
+            assert!(!error.to_string().contains("PW"), "{error}");
+        }
+        let error = Address::parse("s3://bucket").unwrap_err().to_string();
+        assert!(error.starts_with("s3: no such kind of store; known are file:"), "{error}");
+    }
+}

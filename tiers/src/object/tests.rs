@@ -1,0 +1,190 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::thread;
+
+use super::{Created, OBJECT_BYTES_MAX, ObjectError, Objects, Sequence, SequenceOptions};
+
+fn open(address: &str) -> Sequence {
+    Sequence::open(address, &SequenceOptions::default()).unwrap()
+}
+
+/// A directory to be made, and a memory store that no other test uses.
+fn addresses(dir: &Path, test: &str) -> [String; 2] {
+    [format!("file://{}/a/b", dir.display()), format!("memory:{test}")]
+}
+
+fn is_refused(error: &ObjectError) -> bool {
+    matches!(error, ObjectError::Refused { .. })
+}
+
+#[test]
+fn create_read_and_reopen() {
+    let dir = tempfile::tempdir().unwrap();
+    for address in addresses(dir.path(), "create_read_and_reopen") {
+        let sequence = open(&address);
+        assert_eq!(sequence.read(7).unwrap(), None);
+        assert_eq!(sequence.create(7, b"mine").unwrap(), Created::Ours);
+        assert_eq!(sequence.create(7, b"mine").unwrap(), Created::Ours, "the same again: a lost answer");
+        assert_eq!(sequence.create(7, b"theirs").unwrap(), Created::Taken(b"mine".to_vec()));
+        assert_eq!(sequence.create(u64::MAX, b"").unwrap(), Created::Ours, "the last number, empty");
+        drop(sequence);
+        let again = open(&address);
+        assert_eq!(again.read(7).unwrap().as_deref(), Some(&b"mine"[..]));
+        assert_eq!(again.read(u64::MAX).unwrap().as_deref(), Some(&b""[..]));
+        assert_eq!(again.read(8).unwrap(), None);
+    }
+}
+
+#[test]
+fn one_of_many_creators_wins_each_number() {
+    let dir = tempfile::tempdir().unwrap();
+    for address in addresses(dir.path(), "one_of_many_creators") {
+        let outcomes = thread::scope(|scope| {
+            let creator = |me: u8| {
+                let sequence = open(&address);
+                move || (0..20).map(|number| sequence.create(number, &[me]).unwrap()).collect::<Vec<_>>()
+            };
+            let creators: Vec<_> = (0..6).map(|me| scope.spawn(creator(me))).collect();
+            creators.into_iter().map(|creator| creator.join().unwrap()).collect::<Vec<_>>()
+        });
+        let sequence = open(&address);
+        for number in 0..20 {
+            let there = sequence.read(number).unwrap().unwrap();
+            for (me, outcomes) in outcomes.iter().enumerate() {
+                let want = if there == [me as u8] { Created::Ours } else { Created::Taken(there.clone()) };
+                assert_eq!(outcomes[number as usize], want, "creator {me}, number {number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_store_that_fences_passes_the_probe_and_is_left_clean() {
+    let dir = tempfile::tempdir().unwrap();
+    for address in addresses(dir.path(), "probe") {
+        let sequence = open(&address);
+        for _ in 0..5 {
+            assert!(sequence.probe().unwrap());
+        }
+    }
+    assert_eq!(fs::read_dir(dir.path().join("a/b/probe")).unwrap().count(), 0);
+}
+
+#[test]
+fn no_object_above_the_bound_is_read_or_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let sequence = open(dir.path().to_str().unwrap());
+    let file = fs::File::create(dir.path().join("seq/00000000000000000003")).unwrap();
+    file.set_len(OBJECT_BYTES_MAX as u64 + 1).unwrap();
+    let error = sequence.read(3).unwrap_err();
+    assert!(is_refused(&error), "{error}");
+    assert!(error.to_string().contains("seq/00000000000000000003"), "{error}");
+    let error = sequence.create(3, b"ours").unwrap_err();
+    assert!(is_refused(&error), "{error}");
+    let error = sequence.create(4, &vec![0; OBJECT_BYTES_MAX + 1]).unwrap_err();
+    assert!(is_refused(&error), "{error}");
+    assert_eq!(sequence.read(4).unwrap(), None);
+}
+
+#[test]
+fn directories_are_private_and_names_plain() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("of %41 #1?").join("b");
+    let sequence = open(root.to_str().unwrap());
+    sequence.create(42, b"x").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    for made in [root.parent().unwrap(), &root, &root.join("seq"), &root.join("probe")] {
+        assert_eq!(mode(made), 0o700, "{}", made.display());
+    }
+    assert_eq!(fs::read(root.join("seq/00000000000000000042")).unwrap(), b"x");
+    assert_eq!(fs::read_dir(root.join("seq")).unwrap().count(), 1, "no leftovers");
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_or_written_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, b"").unwrap();
+    for address in [file.join("sub"), file, "/sys/tierlog".into(), "/proc/tierlog".into()] {
+        let error = Sequence::open(address.to_str().unwrap(), &SequenceOptions::default()).unwrap_err();
+        assert!(is_refused(&error), "{error}");
+        assert!(error.to_string().starts_with(address.to_str().unwrap()), "{error}");
+    }
+    // Taken away while open.
+    let root = dir.path().join("root");
+    let sequence = open(root.to_str().unwrap());
+    fs::remove_dir(root.join("seq")).unwrap();
+    fs::write(root.join("seq"), b"").unwrap();
+    let error = sequence.create(1, b"x").unwrap_err();
+    assert!(is_refused(&error), "{error}");
+    let error = sequence.read(1).unwrap_err();
+    assert!(is_refused(&error), "{error}");
+}
+
+/// A root so deep that an object's path just fits and the file it is written through (`#1`) does not: what is there can
+/// be read, and nothing written.
+fn deepest(dir: &Path) -> std::path::PathBuf {
+    const PATH_MAX: usize = 4095;
+    let mut missing = PATH_MAX - dir.as_os_str().len() - "/seq/00000000000000000000".len();
+    let mut root = dir.to_owned();
+    while missing > 0 {
+        let part = if missing > 256 { 200 } else { missing };
+        root.push("d".repeat(part - 1));
+        missing -= part;
+    }
+    root
+}
+
+#[test]
+fn after_a_failure_that_may_have_written_nothing_is_created_until_reopened() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = deepest(dir.path());
+    let sequence = open(root.to_str().unwrap());
+    fs::write(root.join("seq/00000000000000000005"), b"ours").unwrap();
+    fs::write(root.join("seq/00000000000000000006"), b"theirs").unwrap();
+
+    for number in [4, 6] {
+        let error = sequence.create(number, b"ours").unwrap_err().to_string();
+        assert!(error.contains("too long"), "nothing of ours is there: {error}");
+    }
+    let error = sequence.create(5, b"ours").unwrap_err();
+    assert!(is_refused(&error) && error.to_string().contains("not known to be durable"), "{error}");
+    let error = sequence.create(4, b"ours").unwrap_err();
+    assert!(is_refused(&error) && error.to_string().contains("an earlier write"), "{error}");
+    assert_eq!(sequence.read(5).unwrap().as_deref(), Some(&b"ours"[..]), "reading goes on");
+}
+
+#[test]
+fn foreign_schemes_and_no_time_are_refused() {
+    let error = Sequence::open("s3://bucket/prefix", &SequenceOptions::default()).unwrap_err();
+    assert!(is_refused(&error) && error.to_string().contains("memory:NAME"), "{error}");
+    let hasty = SequenceOptions { timeout_ms: 0, ..SequenceOptions::default() };
+    assert!(is_refused(&Sequence::open("memory:hasty", &hasty).unwrap_err()));
+}
+
+#[test]
+fn machine_only_where_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    for address in addresses(dir.path(), "machine") {
+        let sequence = open(&address);
+        assert!(!sequence.machine_safe());
+        assert!(!sequence.describe().contains("Machine"));
+        let options = SequenceOptions { accept_local: true, ..SequenceOptions::default() };
+        let sequence = Sequence::open(&address, &options).unwrap();
+        assert!(sequence.machine_safe());
+        assert!(sequence.describe().contains("stands for Machine, as asked for"));
+    }
+}
+
+#[test]
+fn works_on_a_thread_of_another_runtime() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let sequence = open(dir.path().to_str().unwrap());
+        assert_eq!(sequence.create(1, b"x").unwrap(), Created::Ours);
+        assert!(sequence.probe().unwrap());
+        drop(sequence);
+    });
+}
