@@ -187,7 +187,7 @@ fn live_media(
         epoch: record.epoch.0,
         incarnation: record.incarnation.0,
     };
-    for path in open::board_paths(config, record.log) {
+    for path in open::board_paths(config, record.log, record.incarnation) {
         let Ok(page) = PageView::open(&path) else { continue };
         if page.len() < Board::words(&geometry) {
             continue;

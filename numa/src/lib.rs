@@ -1,9 +1,29 @@
-//! numa
-#![allow(missing_docs)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)] pub struct Node(pub u32);
-#[derive(Debug, Clone, Copy, PartialEq, Eq)] pub struct Cpu(pub u32);
-#[derive(Debug)] pub struct Topology;
-impl Topology { pub fn detect() -> Self { Topology } pub fn cpus_of(&self, _: Node) -> Option<Vec<Cpu>> { None } }
-pub fn current_node() -> Node { Node(0) }
-pub fn pin_to(_: &[Cpu]) -> std::io::Result<()> { Ok(()) }
-pub fn node_of_path(_: &std::path::Path) -> Option<Node> { None }
+//! Which CPU, which node, which memory: what tierlog asks of a machine's layout, in a few calls.
+//!
+//! [`Topology`] says what there is, [`node_of_path`] where a directory's device hangs, [`current_node`] where the
+//! calling thread runs, and [`pin_to`] keeps it there. All of it is advice: placement costs or saves time, and nothing
+//! that tierlog promises rests on it. Linux only.
+//!
+//! The CPUs of the process are its main thread's affinity mask, read once, at the first call that needs it. CPUs outside
+//! of it (another container's) are never reported by [`Topology::detect`] and never pinned to.
+
+mod affinity;
+mod attribute;
+mod cpu;
+mod current;
+mod device;
+#[cfg(feature = "hwloc")]
+mod hwloc;
+mod idlist;
+mod node;
+mod pin;
+mod sysfs;
+mod topology;
+
+pub use cpu::Cpu;
+pub use current::current_node;
+pub use device::node_of_path;
+pub use node::{Node, NodeInfo};
+pub use pin::{PinError, pin_to};
+pub use sysfs::SysfsError;
+pub use topology::{Source, Topology};

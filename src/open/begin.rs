@@ -109,6 +109,10 @@ pub(crate) fn begin(
         lanes: lanes_recovered(&examined),
         tails_lost: lost.clone(),
     };
+    // The board of an owner that was killed.
+    for path in board_paths(&config, record.log, record.incarnation) {
+        drop(std::fs::remove_file(path));
+    }
     let taken = places.take_tails(&config, &geometry, &lost)?;
     next_record(&mut record, &config, boot, fingerprint, &examined, &taken, archived.as_ref());
     let tails: Vec<Arc<Mapped>> = taken.into_iter().map(|(tail, _)| tail).collect();
@@ -353,7 +357,7 @@ impl Opening {
         let order = Arc::new(Order::new(clock));
         let stamp =
             BoardStamp { boot, log: record.log.0, epoch: record.epoch.0, incarnation: record.incarnation.0 };
-        let (board, board_path) = new_board(&config, &geometry, record.log)?;
+        let (board, board_path) = new_board(&config, &geometry, &record)?;
         let ranges = live_ranges(&record, &geometry);
         let visible_first = tails.iter().any(|tail| !tail.medium().power_safe());
         for lane in (0..geometry.lanes).map(Lane) {
@@ -426,8 +430,8 @@ fn write_everywhere(
 }
 
 /// In memory, where no write-back stalls a commit; beside the log where there is no such place.
-fn new_board(config: &Config, geometry: &Geometry, log: LogId) -> Result<(Board, Option<PathBuf>)> {
-    let [memory, beside] = board_paths(config, log);
+fn new_board(config: &Config, geometry: &Geometry, record: &OpenRecord) -> Result<(Board, Option<PathBuf>)> {
+    let [memory, beside] = board_paths(config, record.log, record.incarnation);
     let words = Board::words(geometry);
     let (page, path) = match Page::create(&memory, words) {
         Ok(page) => (page, memory),

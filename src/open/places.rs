@@ -14,7 +14,7 @@ use crate::config::{Config, DurableWith, FlushWith, Geometry, Medium, TailPlace}
 use crate::error::{Error, Refusal, Result};
 use crate::format::OpenRecord;
 use crate::media::RINGS_AT;
-use crate::number::LogId;
+use crate::number::{Incarnation, LogId};
 
 /// A tail that is there.
 #[derive(Debug)]
@@ -212,8 +212,10 @@ fn directory_options(config: &Config) -> DirectoryOptions {
 }
 
 /// Where a live owner's board may lie: in memory, so that no write-back stalls a commit, or beside the log.
-pub(crate) fn board_paths(config: &Config, log: LogId) -> [PathBuf; 2] {
-    [PathBuf::from(format!("/dev/shm/tierlog-{log}.board")), config.dir.join("board")]
+/// Each open has its own: a log and its restored twin may be open on one machine.
+pub(crate) fn board_paths(config: &Config, log: LogId, open: Incarnation) -> [PathBuf; 2] {
+    let name = format!("tierlog-{log}-{:016x}.board", open.0);
+    [Path::new("/dev/shm").join(name), config.dir.join("board")]
 }
 
 fn locked(config: &Config, path: &Path, error: io::Error) -> Error {

@@ -1,6 +1,7 @@
 //! A drainer: one thread, pinned beside its tail, that moves its lanes' published frames to NVMe and gives tail segments
 //! back. Parks in bounded sleeps; no commit ever has to wake it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -105,10 +106,8 @@ fn drain_lane<T: Tail>(
         engine.stability.raise(&engine.media.board);
         engine.make_stable(lane, engine.runs(lane).durable_batch().0)?;
     }
-    if moved {
-        retire(engine, lane)?;
-    }
-    Ok(moved)
+    // Also where committing threads wrote the runs.
+    Ok(retire(engine, lane)? || moved)
 }
 
 fn move_run<T: Tail>(
@@ -127,11 +126,11 @@ fn move_run<T: Tail>(
     engine.settle(lane, runs, queue)
 }
 
-fn retire<T: Tail>(engine: &Arc<Engine<T>>, lane: Lane) -> Result<()> {
-    let mut runs = engine.runs(lane);
+fn retire<T: Tail>(engine: &Arc<Engine<T>>, lane: Lane) -> Result<bool> {
+    let Ok(mut runs) = engine.runs[lane.0 as usize].try_lock() else { return Ok(false) };
     let upto = runs.durable_batch();
     if engine.stable(lane) < upto.0 {
-        return Ok(());
+        return Ok(false);
     }
     let open = (engine.epoch, engine.incarnation);
     let retired = match retire_slots(&engine.media, &engine.marks, &mut runs, lane, open, upto) {
@@ -145,6 +144,6 @@ fn retire<T: Tail>(engine: &Arc<Engine<T>>, lane: Lane) -> Result<()> {
         }
     };
     let counter = &engine.lane(lane).drain.segments_retired;
-    counter.fetch_add(retired, std::sync::atomic::Ordering::Relaxed);
-    Ok(())
+    counter.fetch_add(retired, Ordering::Relaxed);
+    Ok(retired > 0)
 }

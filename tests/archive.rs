@@ -1,0 +1,173 @@
+//! The object tier: what `Machine` acknowledged is restored from objects alone, and one owner at a time writes them.
+#![cfg(feature = "object")]
+
+use std::path::Path;
+
+use tierlog::{Config, Cut, Durability, Error, Log, Medium, Refusal, restore, verify};
+
+fn config(dir: &Path, address: &str, medium: Medium) -> Config {
+    let mut config = Config::new(dir);
+    config.tail.medium = medium;
+    config.tail.lanes = Some(2);
+    config.tail.segment_bytes = Some(64 << 10);
+    config.tail.segments = Some(4);
+    config.nvme.segment_bytes = Some(256 << 10);
+    config.nvme.spare_segments = 1;
+    config.archive.address = address.into();
+    config.archive.accept_local = true;
+    config.archive.object_bytes_max = 64 << 10;
+    config.archive.linger_ms_max = 20;
+    config
+}
+
+fn all(log: &Log) -> Vec<(u32, u64, u64, Vec<u8>)> {
+    let mut reader = log.reader(&Cut::start()).unwrap();
+    let mut records = Vec::new();
+    while let Some(record) = reader.next().unwrap() {
+        records.push((record.lane.0, record.lsn.0, record.gsn.0, record.payload.to_vec()));
+    }
+    records
+}
+
+fn fill(log: &Log, records: u32, durability: Durability) {
+    std::thread::scope(|scope| {
+        for lane in 0..2_u32 {
+            scope.spawn(move || {
+                let mut writer = log.writer().unwrap();
+                for i in 0..records {
+                    writer.append(lane, &i.to_le_bytes().repeat(1 + (i as usize * 13) % 300)).unwrap();
+                    if i % 5 == 4 {
+                        writer.commit(durability).unwrap();
+                    }
+                }
+                writer.commit(Durability::Machine).unwrap();
+            });
+        }
+    });
+}
+
+fn address(dir: &Path) -> String {
+    format!("file://{}", dir.display())
+}
+
+#[test]
+fn a_lost_machine_is_restored_from_objects_alone() {
+    for medium in [Medium::File, Medium::Emulated] {
+        let store = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let first = config(dir.path(), &address(store.path()), medium);
+        let mut written = Vec::new();
+        // Three opens, so that the archive holds several epochs.
+        for _ in 0..3 {
+            let (log, _) = Log::open(first.clone()).unwrap();
+            fill(&log, 400, Durability::Power);
+            written = all(&log);
+            log.close().unwrap();
+        }
+        assert_eq!(written.len(), 2400);
+        let other = tempfile::tempdir().unwrap();
+        let second = config(&other.path().join("log"), &address(store.path()), medium);
+        let restored = restore(&second).unwrap();
+        assert!(restored.objects > 6, "{restored:?}");
+        let (log, recovered) = Log::open(second.clone()).unwrap();
+        assert!(recovered.clean);
+        assert_eq!(all(&log), written, "{medium:?}");
+        fill(&log, 10, Durability::Power);
+        let went_on = all(&log);
+        log.close().unwrap();
+        let verified = verify(&second).unwrap();
+        assert!(verified.findings.is_empty(), "{verified:?}");
+        assert_eq!(verified.records, 2420);
+        // The first directory was superseded by the claim of the second.
+        match Log::open(first.clone()) {
+            Err(Error::Refused(Refusal::Superseded { .. })) => {}
+            other => panic!("{other:?}"),
+        }
+        let third = config(&other.path().join("third"), &address(store.path()), medium);
+        restore(&third).unwrap();
+        let (log, _) = Log::open(third).unwrap();
+        assert_eq!(all(&log), went_on);
+    }
+}
+
+#[test]
+fn a_live_owner_that_lost_its_place_acknowledges_nothing_more() {
+    let name = format!("memory:superseded-{}", std::process::id());
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (log, _) = Log::open(config(one.path(), &name, Medium::Emulated)).unwrap();
+    fill(&log, 20, Durability::Power);
+    let second = config(&two.path().join("log"), &name, Medium::Emulated);
+    restore(&second).unwrap();
+    let (successor, _) = Log::open(second).unwrap();
+    let mut writer = log.writer().unwrap();
+    writer.append(0, b"too late").unwrap();
+    let refused = writer.commit(Durability::Machine);
+    assert!(matches!(refused, Err(Error::Refused(Refusal::Superseded { .. }))), "{refused:?}");
+    writer.append(0, b"too late as well").unwrap();
+    let refused = writer.commit(Durability::Process);
+    assert!(matches!(refused, Err(Error::Poisoned { .. })), "{refused:?}");
+    fill(&successor, 20, Durability::Machine);
+    assert_eq!(all(&successor).len(), 80);
+}
+
+#[test]
+fn an_archive_that_is_ahead_is_refused() {
+    let store = tempfile::tempdir().unwrap();
+    let (dir, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let config_at = |dir: &Path| config(dir, &address(store.path()), Medium::File);
+    let (log, _) = Log::open(config_at(dir.path())).unwrap();
+    fill(&log, 20, Durability::Power);
+    log.close().unwrap();
+    copy(dir.path(), old.path());
+    let (log, _) = Log::open(config_at(dir.path())).unwrap();
+    fill(&log, 20, Durability::Power);
+    log.close().unwrap();
+    let mut behind = config_at(old.path());
+    behind.adopt = true;
+    match Log::open(behind) {
+        Err(Error::Refused(Refusal::Superseded { .. } | Refusal::ArchiveAhead { .. })) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn machine_without_an_archive_beyond_this_machine_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut local = config(dir.path(), &format!("memory:local-{}", std::process::id()), Medium::File);
+    local.archive.accept_local = false;
+    let (log, _) = Log::open(local).unwrap();
+    let mut writer = log.writer().unwrap();
+    writer.append(0, b"x").unwrap();
+    assert!(matches!(writer.commit(Durability::Machine), Err(Error::Config(_))));
+    writer.commit(Durability::Power).unwrap();
+}
+
+#[test]
+fn tickets_for_machine_complete_without_being_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = format!("memory:tickets-{}", std::process::id());
+    let (log, _) = Log::open(config(dir.path(), &name, Medium::File)).unwrap();
+    let mut writer = log.writer().unwrap();
+    let tickets: Vec<_> = (0..20_u8)
+        .map(|i| {
+            writer.append(0, &[i]).unwrap();
+            writer.submit(if i % 2 == 0 { Durability::Machine } else { Durability::Power }).unwrap()
+        })
+        .collect();
+    for (i, ticket) in tickets.into_iter().enumerate() {
+        let commit = ticket.wait().unwrap();
+        assert!(commit.reached >= if i % 2 == 0 { Durability::Machine } else { Durability::Power });
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, target).unwrap();
+        }
+    }
+}
