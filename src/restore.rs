@@ -146,7 +146,7 @@ impl Target {
             }
             self.ranges.extend(before);
             let range = EpochRange { lane, epoch, incarnation, first, end: first };
-            self.writers.insert(lane, (range, LaneRuns::new(&self.media, range, first, sequence, false)));
+            self.writers.insert(lane, (range, LaneRuns::new(&self.media, range, first, sequence)));
         }
         let Some((range, writer)) = self.writers.get_mut(&lane) else { return Ok(()) };
         if range.end != first {

@@ -386,11 +386,10 @@ impl Opening {
             visible_first,
         ));
         let seats = new_seats(&media, &record, &tails)?;
-        let read_back = config.nvme.read_back;
         let runs = media.lanes().filter_map(|lane| {
             let range = *media.ranges(lane).last()?;
             let sequences = media.catalogue().of_lane(lane).iter().map(|entry| entry.header.sequence).max();
-            Some(Mutex::new(LaneRuns::new(&media, range, range.first, sequences.unwrap_or(0), read_back)))
+            Some(Mutex::new(LaneRuns::new(&media, range, range.first, sequences.unwrap_or(0))))
         });
         let runs = runs.collect();
         let (errands, receiver) = Errands::new();

@@ -42,6 +42,16 @@ impl SegmentCursor {
 
     /// Appends the frame at `self.lsn` to `into` and moves on. `Ok(Err(_))`: no such frame here (yet).
     pub(crate) fn frame(&mut self, into: &mut Vec<u8>) -> io::Result<Result<Header, Bad>> {
+        let first = self.try_frame(into)?;
+        if first.is_ok() || self.window_len == 0 {
+            return Ok(first);
+        }
+        // What was read ahead may have been written since.
+        self.window_len = 0;
+        self.try_frame(into)
+    }
+
+    fn try_frame(&mut self, into: &mut Vec<u8>) -> io::Result<Result<Header, Bad>> {
         loop {
             let header = match self.header()? {
                 Ok(header) => header,
@@ -50,12 +60,14 @@ impl SegmentCursor {
             let start = into.len();
             let on_media = media_bytes(&header);
             self.copy(self.at, on_media, into)?;
-            if let Err(bad) = verify(&self.seal, &header, &into[start..]) {
+            let verified = verify(&self.seal, &header, &into[start..]);
+            if verified.is_err() || header.kind == Kind::Pad {
                 into.truncate(start);
+            }
+            if let Err(bad) = verified {
                 return Ok(Err(bad));
             }
             if header.kind == Kind::Pad {
-                into.truncate(start);
                 self.at += header.frame_bytes() as u64;
                 continue;
             }

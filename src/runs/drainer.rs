@@ -133,7 +133,8 @@ fn retire<T: Tail>(engine: &Arc<Engine<T>>, lane: Lane) -> Result<bool> {
         return Ok(false);
     }
     let open = (engine.epoch, engine.incarnation);
-    let retired = match retire_slots(&engine.media, &engine.marks, &mut runs, lane, open, upto) {
+    let read_back = engine.config.nvme.read_back;
+    let retired = match retire_slots(&engine.media, &engine.marks, &mut runs, lane, open, read_back, upto) {
         Ok(retired) => retired,
         Err(error) => {
             // What was read back wrong is written again from the tail, which still has it.

@@ -7,7 +7,6 @@
 use std::io;
 use std::sync::Arc;
 
-use tierlog_tiers::checksum::Crc32c;
 use tierlog_tiers::nvme::{BLOCK_BYTES, Block, NvmeFile, RunQueue};
 
 use super::Pool;
@@ -17,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::frame::{HEADER_BYTES, Header, Kind, Seal};
 use crate::media::Media;
+use crate::read::LaneCursor;
 use crate::number::{Gsn, Lane, Lsn};
 
 /// Bytes of the largest run.
@@ -36,15 +36,6 @@ pub(crate) trait Frames {
     fn look(&mut self, seal: &Seal, lane: Lane, lsn: Lsn) -> Result<(Header, usize)>;
     /// Copies a part of the frame that was looked at last.
     fn copy(&mut self, from: usize, into: &mut [u8]) -> Result<()>;
-}
-
-/// A run that was written, for reading it back.
-#[derive(Debug, Clone)]
-pub(crate) struct Written {
-    pub(crate) file: Arc<dyn NvmeFile>,
-    pub(crate) at: u64,
-    pub(crate) len: usize,
-    pub(crate) crc: u32,
 }
 
 /// A frame's end in the buffer: where, its LSN, and its stamp if it closes a batch.
@@ -84,14 +75,13 @@ pub(crate) struct LaneRuns {
     filled: usize,
     /// Frames that end in the buffer.
     ends: Vec<End>,
-    /// Runs not read back yet.
-    pub(crate) unproved: Vec<Written>,
-    keep_unproved: bool,
+    /// How far what was written was read back.
+    proof: Option<LaneCursor>,
 }
 
 impl LaneRuns {
     /// The lane's frames of one epoch, from `from` on, into fresh segments.
-    pub(crate) fn new(media: &Media, range: EpochRange, from: Lsn, sequence: u64, keep_unproved: bool) -> Self {
+    pub(crate) fn new(media: &Media, range: EpochRange, from: Lsn, sequence: u64) -> Self {
         LaneRuns {
             range,
             seal: media.seal(&range),
@@ -106,8 +96,7 @@ impl LaneRuns {
             buffer: Block::zeroed(RUN_BYTES),
             filled: 0,
             ends: Vec::new(),
-            unproved: Vec::new(),
-            keep_unproved,
+            proof: None,
         }
     }
 
@@ -137,7 +126,26 @@ impl LaneRuns {
         (self.copied, self.written, self.filled) = (self.durable, self.durable, 0);
         self.written_batch = self.durable_batch;
         self.ends.clear();
-        self.unproved.clear();
+        self.proof = None;
+    }
+
+    /// A drive may acknowledge a write and lose it: reads back every frame below `upto`, while the tail still has them.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] naming the first frame that is not there.
+    pub(crate) fn prove(&mut self, media: &Arc<Media>, upto: Lsn) -> Result<()> {
+        let lane = self.range.lane;
+        let from = media.board.water(lane, Water::Drained).max(self.range.first);
+        let cursor = self.proof.get_or_insert_with(|| LaneCursor::new(media.clone(), lane, from).without_tail());
+        let mut frame = Vec::new();
+        while cursor.at < upto {
+            frame.clear();
+            if let Err(error) = cursor.frame(&mut frame) {
+                let what = format!("what was written to NVMe reads back otherwise ({error:?})");
+                return Err(Error::Corrupt { lane, lsn: cursor.at, what });
+            }
+        }
+        Ok(())
     }
 
     /// What was proved on NVMe stays; everything behind is written again from the tail, into a fresh segment.
@@ -273,10 +281,6 @@ impl LaneRuns {
             Sink::Queue(queue) => queue.block(whole),
         };
         run.copy_from_slice(&self.buffer[..whole]);
-        if self.keep_unproved {
-            let crc = Crc32c::new().bytes(&run).finish();
-            self.unproved.push(Written { file: segment.file.clone(), at, len: whole, crc });
-        }
         match sink {
             Sink::Now => segment.file.write_durable(at, &run).map_err(failed)?,
             Sink::Queue(queue) => queue.write(&segment.file, at, run).map_err(failed)?,

@@ -1,23 +1,22 @@
 //! Giving segments back: tail slots whose frames are proved on NVMe, NVMe segments that nobody needs.
 
-use tierlog_tiers::checksum::Crc32c;
-use tierlog_tiers::nvme::Block;
+use std::sync::Arc;
 
-use super::lane_runs::{LaneRuns, Written};
-use super::{Marks, Pool};
+use super::{LaneRuns, Marks, Pool};
 use crate::board::Water;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::media::Media;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, Lsn};
 
 /// Gives back the tail slots that lie wholly below `upto`, the end of a stamped batch that is stable on NVMe. In this
-/// order: the runs are read back, the watermark is made durable, the slot is freed. Returns how many.
+/// order: the frames are read back, the watermark is made durable, the slot is freed. Returns how many.
 pub(crate) fn retire_slots(
-    media: &Media,
+    media: &Arc<Media>,
     marks: &Marks,
     runs: &mut LaneRuns,
     lane: Lane,
     open: (Epoch, Incarnation),
+    read_back: bool,
     (upto, gsn): (Lsn, Gsn),
 ) -> Result<u64> {
     let slot_bytes = media.geometry.slot_bytes();
@@ -27,8 +26,8 @@ pub(crate) fn retire_slots(
     if ripe.is_empty() {
         return Ok(0);
     }
-    for run in std::mem::take(&mut runs.unproved) {
-        prove(lane, upto, &run)?;
+    if read_back {
+        runs.prove(media, upto)?;
     }
     marks.set(lane, |mark| {
         (mark.epoch, mark.incarnation) = open;
@@ -40,17 +39,6 @@ pub(crate) fn retire_slots(
         media.board.free_slot(lane, *slot);
     }
     Ok(ripe.len() as u64)
-}
-
-/// A drive may acknowledge a write and lose it: reads it back while the tail still has the bytes.
-fn prove(lane: Lane, lsn: Lsn, run: &Written) -> Result<()> {
-    let name = run.file.name();
-    let mut block = Block::zeroed(run.len);
-    run.file.read(run.at, &mut block).map_err(Error::io(format!("{name:?} of the NVMe tier")))?;
-    if Crc32c::new().bytes(&block).finish() == run.crc {
-        return Ok(());
-    }
-    Err(Error::Corrupt { lane, lsn, what: format!("{name:?} reads back other bytes than were written at {}", run.at) })
 }
 
 /// Drops what lies below `keep` on NVMe for good, whole segments at a time. The watermark is durable before a file can be
