@@ -92,7 +92,8 @@ impl Board {
 
     /// Whether the page is that open's.
     pub(crate) fn signed_by(&self, stamp: &BoardStamp) -> bool {
-        self.load(0) == MAGIC && stamp_words(stamp).iter().enumerate().all(|(i, word)| self.load(1 + i) == *word)
+        self.load(0) == MAGIC
+            && stamp_words(stamp).iter().enumerate().all(|(i, word)| self.load(1 + i) == *word)
     }
 
     #[inline]
@@ -261,7 +262,9 @@ impl Board {
 }
 
 fn stamp_words(stamp: &BoardStamp) -> [u64; 6] {
-    let half = |id: &[u8; 16], i: usize| u64::from_le_bytes(id[i * 8..i * 8 + 8].try_into().expect("half of 16 bytes"));
+    let half = |id: &[u8; 16], i: usize| {
+        u64::from_le_bytes(id[i * 8..i * 8 + 8].try_into().expect("half of 16 bytes"))
+    };
     [
         half(&stamp.boot, 0),
         half(&stamp.boot, 1),

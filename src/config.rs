@@ -251,7 +251,9 @@ impl Config {
         for (name, asked, made) in asked {
             if asked.is_some_and(|asked| asked != made) {
                 let dir = self.dir.display();
-                let message = format!("{dir}: {name} is {made} since the log was made; leave it out, or make a new log");
+                let message = format!(
+                    "{dir}: {name} is {made} since the log was made; leave it out, or make a new log"
+                );
                 return Err(Error::Config(message));
             }
         }
@@ -273,7 +275,8 @@ impl Geometry {
     /// Also applied to what an open record says: media are input.
     pub(crate) fn check(&self) -> Result<()> {
         let bad = |what: &str| Err(Error::Config(what.to_string()));
-        if self.tails == 0 || self.lanes == 0 || self.lanes > 1_024 || !self.lanes.is_multiple_of(self.tails) {
+        if self.tails == 0 || self.lanes == 0 || self.lanes > 1_024 || !self.lanes.is_multiple_of(self.tails)
+        {
             return bad("tail.lanes: a log has 1 to 1,024 lanes, the same number in each place");
         }
         if !self.segment_bytes.is_power_of_two() || !(64 << 10..=1 << 30).contains(&self.segment_bytes) {
@@ -284,7 +287,9 @@ impl Geometry {
         }
         let nvme_range = 2 * self.segment_bytes..=16 << 30;
         if !self.nvme_segment_bytes.is_multiple_of(4096) || !nvme_range.contains(&self.nvme_segment_bytes) {
-            return bad("nvme.segment_bytes: a multiple of 4 KiB, at least two tail segments, at most 16 GiB");
+            return bad(
+                "nvme.segment_bytes: a multiple of 4 KiB, at least two tail segments, at most 16 GiB",
+            );
         }
         if crate::frame::deps_frame_bytes_max(self.lanes as usize) as u64 > self.segment_bytes / 4 {
             return bad("tail.segment_bytes: too small for that many lanes");

@@ -40,7 +40,8 @@ impl FromStr for Durability {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let all = [Durability::Buffered, Durability::Process, Durability::Power, Durability::Machine];
-        let unknown = || Error::Config(format!("{text:?} is no durability: buffered, process, power or machine"));
+        let unknown =
+            || Error::Config(format!("{text:?} is no durability: buffered, process, power or machine"));
         all.into_iter().find(|level| level.to_string() == text).ok_or_else(unknown)
     }
 }

@@ -19,8 +19,8 @@ use crate::media::Media;
 use crate::number::{Epoch, Incarnation, Lane, Lsn, Position};
 use crate::open::Superblock;
 use crate::order::Order;
-use crate::reaper::Errands;
 use crate::read::Group;
+use crate::reaper::Errands;
 use crate::runs::{LaneRuns, Marks, Pool, Sink, Stability, TailFrames, trim};
 
 /// One open of a log.
@@ -130,14 +130,17 @@ impl<T: Tail> Engine<T> {
         whole: bool,
         sink: &mut Sink<'_>,
     ) -> Result<()> {
-        let result = runs.write(&self.media, &self.pool, &mut TailFrames::new(&self.media), upto, whole, sink);
+        let result =
+            runs.write(&self.media, &self.pool, &mut TailFrames::new(&self.media), upto, whole, sink);
         let state = self.lane(lane);
         match result {
             Ok(progress) => {
                 let counters = &state.drain;
                 counters.runs.fetch_add(progress.runs, Ordering::Relaxed);
                 counters.run_bytes.fetch_add(progress.bytes, Ordering::Relaxed);
-                counters.waits_for_segment.fetch_add(u64::from(progress.waited_for_segment), Ordering::Relaxed);
+                counters
+                    .waits_for_segment
+                    .fetch_add(u64::from(progress.waited_for_segment), Ordering::Relaxed);
                 self.media.board.raise_water(lane, Water::Durable, runs.durable());
                 Ok(())
             }
@@ -231,7 +234,11 @@ impl<T: Tail> Engine<T> {
 
     /// Everything that a group needs is stable; what earlier epochs left is.
     pub(crate) fn make_group_stable(&self, group: &Group) -> Result<()> {
-        if group.epoch == self.epoch && self.visible_first() { self.make_stable(group.lane, group.end) } else { Ok(()) }
+        if group.epoch == self.epoch && self.visible_first() {
+            self.make_stable(group.lane, group.end)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the batch that ends at `end` is still part of the log.
@@ -243,14 +250,19 @@ impl<T: Tail> Engine<T> {
         let ranges = self.media.ranges(end.lane);
         let known = ranges.iter().find(|range| range.epoch == end.epoch);
         // An epoch without a range was trimmed: whatever it held counted.
-        if end.epoch > self.epoch || known.is_some_and(|range| end.lsn > range.end) { Err(lost()) } else { Ok(()) }
+        if end.epoch > self.epoch || known.is_some_and(|range| end.lsn > range.end) {
+            Err(lost())
+        } else {
+            Ok(())
+        }
     }
 
     /// Drops what neither a checkpoint nor the archive needs any more.
     pub(crate) fn trim_to_checkpoints(&self) -> Result<()> {
         let board = &self.media.board;
         for lane in self.media.lanes() {
-            let mut keep = self.marks.of(lane).checkpoint.min(self.stable(lane)).min(board.water(lane, Water::Drained));
+            let mut keep =
+                self.marks.of(lane).checkpoint.min(self.stable(lane)).min(board.water(lane, Water::Drained));
             if self.archiver.is_some() {
                 keep = keep.min(board.water(lane, Water::Archived));
             }

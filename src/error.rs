@@ -26,7 +26,9 @@ pub enum Remedy {
 #[non_exhaustive]
 pub enum Refusal {
     /// A tail that held the newest records is not there, or is not the one this log wrote last.
-    #[error("{path}: the tail is {what}; what was not drained to NVMe is gone: put it back, or open with accept-loss")]
+    #[error(
+        "{path}: the tail is {what}; what was not drained to NVMe is gone: put it back, or open with accept-loss"
+    )]
     TailLost {
         /// The tail's file.
         path: PathBuf,
@@ -40,7 +42,9 @@ pub enum Refusal {
         path: PathBuf,
     },
     /// The archive holds objects of another owner of this log.
-    #[error("{archive}: object {number} is another owner's: this log was superseded; restore from the archive instead")]
+    #[error(
+        "{archive}: object {number} is another owner's: this log was superseded; restore from the archive instead"
+    )]
     Superseded {
         /// The archive's address.
         archive: String,
@@ -48,7 +52,9 @@ pub enum Refusal {
         number: u64,
     },
     /// The archive holds more of a lane than this machine.
-    #[error("{archive}: lane {lane} is archived to {archived}, this machine has it to {local}: restore from the archive")]
+    #[error(
+        "{archive}: lane {lane} is archived to {archived}, this machine has it to {local}: restore from the archive"
+    )]
     ArchiveAhead {
         /// The archive's address.
         archive: String,
@@ -60,7 +66,9 @@ pub enum Refusal {
         local: Lsn,
     },
     /// The log was written by a newer version.
-    #[error("{path}: format version {version}, this program knows {known}: use a newer program; nothing was changed")]
+    #[error(
+        "{path}: format version {version}, this program knows {known}: use a newer program; nothing was changed"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -84,7 +92,9 @@ pub enum Refusal {
 #[non_exhaustive]
 pub enum Error {
     /// The lane's ring has no room and none came in time: the drain is slower than the appends, or failing.
-    #[error("lane {lane}: the tail is full and was not drained in time{why}; nothing was appended, try again")]
+    #[error(
+        "lane {lane}: the tail is full and was not drained in time{why}; nothing was appended, try again"
+    )]
     Full {
         /// The lane.
         lane: Lane,

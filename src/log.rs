@@ -7,12 +7,14 @@ use std::thread::JoinHandle;
 use tierlog_numa::{Node, Topology};
 use tierlog_tiers::tail::{Mapped, Tail};
 
+use crate::archive::run_archiver;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::number::{Gsn, Lane, LogId, Lsn, Position};
 use crate::open::{self, Recovered};
 use crate::read::{Cut, LaneReader, Merged, batch_start};
+use crate::reaper::run_reaper;
 use crate::report::{LaneMetrics, LaneWatermarks, Media, Metrics};
 use crate::runs::{run_drainer, run_keeper};
 use crate::writer::Writer;
@@ -31,7 +33,10 @@ pub struct Log {
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log").field("id", &self.id()).field("dir", &self.engine.config.dir).finish_non_exhaustive()
+        f.debug_struct("Log")
+            .field("id", &self.id())
+            .field("dir", &self.engine.config.dir)
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,11 +54,6 @@ impl Log {
         let topology = Topology::detect();
         let nodes = tail_nodes(&engine.config, &topology);
         let mut threads = Vec::new();
-        let start = |name: String, work: Box<dyn FnOnce(&Arc<Engine<Mapped>>) + Send>| {
-            let engine = engine.clone();
-            let run = move || guard(&engine.clone(), move || work(&engine));
-            std::thread::Builder::new().name(name).spawn(run).map_err(Error::io("a background thread"))
-        };
         for (tail, node) in nodes.iter().enumerate() {
             let per_tail = engine.media.geometry.lanes_per_tail();
             let lanes: Vec<Lane> = (0..per_tail).map(|lane| Lane(tail as u32 * per_tail + lane)).collect();
@@ -65,13 +65,14 @@ impl Log {
                     pin(&cpus);
                     run_drainer(engine, &part);
                 };
-                threads.push(start(format!("tierlog-drain-{tail}"), Box::new(work))?);
+                threads.push(start(&engine, format!("tierlog-drain-{tail}"), work)?);
             }
         }
-        threads.push(start("tierlog-keeper".into(), Box::new(run_keeper))?);
-        threads.push(start("tierlog-reaper".into(), Box::new(move |engine| crate::reaper::run_reaper(engine, &errands)))?);
+        threads.push(start(&engine, "tierlog-keeper".into(), run_keeper)?);
+        let reap = move |engine: &Arc<Engine<Mapped>>| run_reaper(engine, &errands);
+        threads.push(start(&engine, "tierlog-reaper".into(), reap)?);
         if engine.archiver.is_some() {
-            threads.push(start("tierlog-archiver".into(), Box::new(crate::archive::run_archiver))?);
+            threads.push(start(&engine, "tierlog-archiver".into(), run_archiver)?);
         }
         tracing::info!(log = %engine.media.log, epoch = recovered.epoch.0, clean = recovered.clean, "log opened");
         let (threads, shared) = (Mutex::new(threads), Mutex::new(None));
@@ -132,7 +133,8 @@ impl Log {
     /// # Errors
     /// As for [`reader`](Log::reader).
     pub fn lane(&self, lane: Lane, from: Option<Lsn>) -> Result<LaneReader> {
-        let epoch_of = |lsn| self.engine.media.range_of(lane, lsn).map_or(self.engine.epoch, |range| range.epoch);
+        let epoch_of =
+            |lsn| self.engine.media.range_of(lane, lsn).map_or(self.engine.epoch, |range| range.epoch);
         let from = from.map(|lsn| Position { epoch: epoch_of(lsn), lane, lsn });
         LaneReader::new(&self.engine.media, lane, from)
     }
@@ -149,7 +151,8 @@ impl Log {
 
     /// Counters since this open.
     pub fn metrics(&self) -> Metrics {
-        let lanes = self.engine.media.lanes().map(|lane| LaneMetrics::of(lane, self.engine.lane(lane))).collect();
+        let lanes =
+            self.engine.media.lanes().map(|lane| LaneMetrics::of(lane, self.engine.lane(lane))).collect();
         Metrics::of(lanes, &self.engine)
     }
 
@@ -163,7 +166,8 @@ impl Log {
         for position in cut.iter() {
             let (media, lane) = (&self.engine.media, position.lane);
             if lane.0 >= media.geometry.lanes || position.lsn > self.engine.stable(lane) {
-                let message = format!("lane {lane} at {}: a checkpoint cannot pass what is stable", position.lsn);
+                let message =
+                    format!("lane {lane} at {}: a checkpoint cannot pass what is stable", position.lsn);
                 return Err(Error::Config(message));
             }
             let at = batch_start(media, lane, position.lsn, media.oldest(lane))?;
@@ -253,12 +257,19 @@ impl<T: Tail> Shared<T> {
     }
 }
 
-/// A panic in the background poisons every lane at every level.
-fn guard<T: Tail>(engine: &Arc<Engine<T>>, work: impl FnOnce()) {
-    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
-        let name = std::thread::current().name().unwrap_or("unnamed").to_string();
-        engine.poison_all(&format!("background thread {name} panicked"));
-    }
+/// Starts a background thread; a panic in it poisons every lane at every level.
+fn start<T: Tail>(
+    engine: &Arc<Engine<T>>,
+    name: String,
+    work: impl FnOnce(&Arc<Engine<T>>) + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    let (engine, cause) = (engine.clone(), format!("background thread {name} panicked"));
+    let run = move || {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&engine))).is_err() {
+            engine.poison_all(&cause);
+        }
+    };
+    std::thread::Builder::new().name(name).spawn(run).map_err(Error::io("a background thread"))
 }
 
 fn pin(cpus: &[tierlog_numa::Cpu]) {
@@ -274,6 +285,8 @@ fn pin(cpus: &[tierlog_numa::Cpu]) {
 fn tail_nodes(config: &Config, topology: &Topology) -> Vec<Option<Node>> {
     let known = |node: &Node| topology.cpus_of(*node).is_some();
     let places = config.tail_places();
-    let node = |place: &crate::config::TailPlace| place.node.map(Node).or_else(|| tierlog_numa::node_of_path(&place.path));
+    let node = |place: &crate::config::TailPlace| {
+        place.node.map(Node).or_else(|| tierlog_numa::node_of_path(&place.path))
+    };
     places.iter().map(|place| node(place).filter(known)).collect()
 }

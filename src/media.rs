@@ -70,7 +70,19 @@ impl Media {
     ) -> Self {
         let seen = (0..geometry.lanes).map(|_| AtomicU64::new(0)).collect();
         let (catalogue, ranges) = (RwLock::new(catalogue), RwLock::new(ranges));
-        Media { log, geometry, tails, board, nvme, nvme_path, catalogue, ranges, seen, horizon, visible_first }
+        Media {
+            log,
+            geometry,
+            tails,
+            board,
+            nvme,
+            nvme_path,
+            catalogue,
+            ranges,
+            seen,
+            horizon,
+            visible_first,
+        }
     }
 
     pub(crate) fn catalogue(&self) -> RwLockReadGuard<'_, Catalogue> {
@@ -117,7 +129,8 @@ impl Media {
     /// The lane's oldest LSN that is still there.
     pub(crate) fn oldest(&self, lane: Lane) -> Lsn {
         let ranges = self.ranges.read().unwrap_or_else(PoisonError::into_inner);
-        let first = ranges.get(lane.0 as usize).and_then(|ranges| ranges.first()).map_or(Lsn(0), |range| range.first);
+        let first =
+            ranges.get(lane.0 as usize).and_then(|ranges| ranges.first()).map_or(Lsn(0), |range| range.first);
         first.max(self.board.water(lane, Water::Trimmed))
     }
 

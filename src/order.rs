@@ -96,7 +96,11 @@ impl Order {
             let mut spins = 0_u32;
             while turn % 2 == 1 && board.marked(lane) == turn {
                 spins += 1;
-                if spins < 64 { std::hint::spin_loop() } else { std::thread::sleep(Duration::from_micros(20)) }
+                if spins < 64 {
+                    std::hint::spin_loop()
+                } else {
+                    std::thread::sleep(Duration::from_micros(20))
+                }
             }
         }
     }

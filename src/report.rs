@@ -43,15 +43,19 @@ impl Media {
         } else {
             format!("{mark}{}", tails.join("; "))
         };
-        let process =
-            if engine.visible_first() { "published in the shared mapping of the tail".into() } else { power.clone() };
+        let process = if engine.visible_first() {
+            "published in the shared mapping of the tail".into()
+        } else {
+            power.clone()
+        };
         let archive = engine.archiver.as_ref().map(|archiver| archiver.objects().describe());
         let machine = match &archive {
             Some(_) if engine.require_archive().is_err() => "not kept: the archive is local".into(),
             Some(archive) => format!("acknowledged by {archive}"),
             None => "not kept: no archive is configured".into(),
         };
-        let membarrier = if engine.order.has_membarrier() { "" } else { "; no membarrier: each commit pays a full fence" };
+        let membarrier =
+            if engine.order.has_membarrier() { "" } else { "; no membarrier: each commit pays a full fence" };
         let clock = format!("{}{membarrier}", engine.order.clock().describe());
         Media { emulated, tails, nvme, archive, process, power, machine, clock }
     }

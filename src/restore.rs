@@ -41,10 +41,12 @@ pub struct Restored {
 /// does not belong; [`Error::Corrupt`], [`Error::Archive`], I/O errors.
 pub fn restore(config: &Config) -> Result<Restored> {
     let objects = open_objects(&config.archive)?;
-    let objects = objects.ok_or_else(|| Error::Config("restore needs an archive: none is configured".into()))?;
+    let objects =
+        objects.ok_or_else(|| Error::Config("restore needs an archive: none is configured".into()))?;
     let address = &config.archive.address;
     let first = read(&*objects, address, None, 1)?;
-    let first = first.ok_or_else(|| Error::Config(format!("{address}: there is no archive of a log here")))?;
+    let first =
+        first.ok_or_else(|| Error::Config(format!("{address}: there is no archive of a log here")))?;
     let Body::Claim(claim) = &first.body else {
         let what = "the first object is not a claim".to_string();
         return Err(Refusal::Foreign { path: address.into(), what }.into());
@@ -80,7 +82,10 @@ impl Target {
         let geometry = claim.geometry;
         for place in config.tail_places() {
             if place.path.exists() {
-                return Err(Error::Config(format!("{}: exists: restore into an empty directory", place.path.display())));
+                return Err(Error::Config(format!(
+                    "{}: exists: restore into an empty directory",
+                    place.path.display()
+                )));
             }
         }
         use std::os::unix::fs::DirBuilderExt;
@@ -90,7 +95,10 @@ impl Target {
         let nvme = Directory::open(&path, &DirectoryOptions { create: true, ..DirectoryOptions::default() });
         let nvme = Arc::new(nvme.map_err(|error| nvme_error(config, error))?);
         if !nvme.files().map_err(Error::io(path.display().to_string()))?.is_empty() {
-            return Err(Error::Config(format!("{}: not empty: restore into an empty directory", path.display())));
+            return Err(Error::Config(format!(
+                "{}: not empty: restore into an empty directory",
+                path.display()
+            )));
         }
         let marks = Marks::create(&*nvme, log, geometry.lanes)?;
         let page = Page::heap(Board::words(&geometry)).map_err(|error| open::map_error(config, error))?;
@@ -108,7 +116,18 @@ impl Target {
         );
         let pool = Pool::new(nvme.clone(), geometry.nvme_segment_bytes, 0, Vec::new(), 1);
         let (writers, ranges, authors) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Ok(Target { nvme, media, marks, pool, writers, ranges, gsn: Gsn(0), claim: 0, authors, frame_bytes: 0 })
+        Ok(Target {
+            nvme,
+            media,
+            marks,
+            pool,
+            writers,
+            ranges,
+            gsn: Gsn(0),
+            claim: 0,
+            authors,
+            frame_bytes: 0,
+        })
     }
 
     fn take(&mut self, address: &str, object: Object) -> Result<()> {
@@ -137,7 +156,10 @@ impl Target {
         if lane.0 >= self.media.geometry.lanes {
             return Err(corrupt("an archived run of a lane that the log does not have".into()));
         }
-        let same = self.writers.get(&lane).is_some_and(|(range, _)| (range.epoch, range.incarnation) == (epoch, incarnation));
+        let same = self
+            .writers
+            .get(&lane)
+            .is_some_and(|(range, _)| (range.epoch, range.incarnation) == (epoch, incarnation));
         if !same {
             let before = self.writers.remove(&lane).map(|(range, _)| range);
             let sequence = self.media.catalogue().of_lane(lane).len() as u64;
@@ -168,10 +190,12 @@ impl Target {
         let geometry = self.media.geometry;
         self.ranges.extend(self.writers.values().map(|(range, _)| *range));
         self.ranges.sort_by_key(|range| (range.lane, range.epoch));
-        let end = |lane: u32| self.ranges.iter().filter(|range| range.lane.0 == lane).map(|range| range.end).max();
+        let end =
+            |lane: u32| self.ranges.iter().filter(|range| range.lane.0 == lane).map(|range| range.end).max();
         let ends: Vec<Lsn> = (0..geometry.lanes).map(|lane| end(lane).unwrap_or_default()).collect();
         let path = self.media.nvme_path.display().to_string();
-        let file = self.nvme.create(FileName::Superblock, SUPERBLOCK_BYTES).map_err(Error::io(path.clone()))?;
+        let file =
+            self.nvme.create(FileName::Superblock, SUPERBLOCK_BYTES).map_err(Error::io(path.clone()))?;
         let (epoch, incarnation) = self.authors.last().copied().unwrap_or_default();
         let unmade = TailRecord { id: [0; 16], medium: 0 };
         let record = OpenRecord {
@@ -210,8 +234,11 @@ pub(crate) fn verify_objects(objects: &dyn Objects, address: &str, log: LogId) -
     while let Some(object) = read(objects, address, Some(log), number)? {
         let runs = if let Body::Runs(runs) = object.body { runs } else { Vec::new() };
         for run in runs {
-            let corrupt =
-                |what: String| Error::Corrupt { lane: run.lane, lsn: run.first, what: format!("object {number}: {what}") };
+            let corrupt = |what: String| Error::Corrupt {
+                lane: run.lane,
+                lsn: run.first,
+                what: format!("object {number}: {what}"),
+            };
             if ends.insert(run.lane, run.end).is_some_and(|end| end != run.first) {
                 return Err(corrupt("a gap before this run".into()));
             }

@@ -102,7 +102,13 @@ fn verify_lane(media: &Arc<Media>, lane: Lane, live: bool, into: &mut Verified) 
     let on_nvme = if live {
         media.board.water(lane, Water::Drained)
     } else {
-        media.ranges(lane).iter().rev().nth(1).map_or(Lsn(0), |range| range.end).max(media.board.water(lane, Water::Drained))
+        media
+            .ranges(lane)
+            .iter()
+            .rev()
+            .nth(1)
+            .map_or(Lsn(0), |range| range.end)
+            .max(media.board.water(lane, Water::Drained))
     };
     let nvme = walk(LaneCursor::new(media.clone(), lane, oldest).without_tail(), on_nvme.min(published));
     into.nvme_bytes += nvme.bytes;

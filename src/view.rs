@@ -73,7 +73,8 @@ impl View {
         let file = nvme.open(FileName::Superblock, false);
         let file = file.map_err(Error::io(path.join("superblock").display().to_string()))?;
         let record = Superblock { file }.read(&path.join("superblock"))?;
-        let record = record.ok_or_else(|| Error::Config(format!("{}: there is no log here", path.display())))?;
+        let record =
+            record.ok_or_else(|| Error::Config(format!("{}: there is no log here", path.display())))?;
         let geometry = open::geometry_of(&record)?;
         let mut tails: Vec<Arc<dyn TailRead>> = Vec::new();
         for place in config.tail_places() {
@@ -91,7 +92,8 @@ impl View {
             Some(media) => (media, true),
             None => {
                 let nvme: Arc<dyn Nvme> = nvme.clone();
-                let inputs = Inputs { record: &record, geometry, tails, nvme, nvme_path: path, marks: &marks };
+                let inputs =
+                    Inputs { record: &record, geometry, tails, nvme, nvme_path: path, marks: &marks };
                 (examine(inputs)?.media, false)
             }
         };

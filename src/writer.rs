@@ -101,7 +101,9 @@ impl<T: Tail> Writer<T> {
             self.engine.lane(lane).check(lane)?;
             match room {
                 Room::Yes => return Ok(()),
-                Room::TooLarge if self.core().has_unstamped() && !self.core().has_open_batch() => self.stamp()?,
+                Room::TooLarge if self.core().has_unstamped() && !self.core().has_open_batch() => {
+                    self.stamp()?
+                }
                 Room::TooLarge => {
                     let bytes_max = self.engine.media.geometry.batch_bytes_max();
                     return Err(Error::TooLarge { what: "batch", bytes: bytes_max + 1, bytes_max });
@@ -175,7 +177,8 @@ impl<T: Tail> Writer<T> {
     /// [`Error::FarAhead`] beyond the configured lead, [`Error::Lost`] for a stamp that did not survive a crash.
     pub fn observe(&mut self, stamp: Stamp) -> Result<()> {
         let now = self.engine.order.clock().now_ns();
-        let (lead_ms, lead_ms_max) = (stamp.gsn.0.saturating_sub(now) / 1_000_000, self.engine.config.lead_ms_max);
+        let (lead_ms, lead_ms_max) =
+            (stamp.gsn.0.saturating_sub(now) / 1_000_000, self.engine.config.lead_ms_max);
         if lead_ms > lead_ms_max {
             return Err(Error::FarAhead { lead_ms, lead_ms_max });
         }

@@ -187,7 +187,9 @@ fn a_second_writing_open_is_refused_and_a_view_is_not() {
     config.lock_wait_ms_max = 50;
     let (log, _) = Log::open(config.clone()).unwrap();
     match Log::open(config.clone()) {
-        Err(Error::Locked { owner, .. }) => assert!(owner.contains(&std::process::id().to_string()), "{owner}"),
+        Err(Error::Locked { owner, .. }) => {
+            assert!(owner.contains(&std::process::id().to_string()), "{owner}")
+        }
         other => panic!("{other:?}"),
     }
     let mut writer = log.writer().unwrap();
@@ -205,7 +207,7 @@ fn claims_are_built_in_place_and_cost_nothing_when_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _) = Log::open(small(dir.path(), Medium::Emulated)).unwrap();
     let mut writer = log.writer().unwrap();
-    drop(writer.claim(0, 100).unwrap());
+    let _ = writer.claim(0, 100).unwrap();
     let mut claim = writer.claim(5, 70).unwrap();
     claim.fill(9);
     assert_eq!(claim.append(), Lsn(0));
@@ -226,11 +228,11 @@ fn readers_go_on_from_a_position_inside_a_batch() {
     }
     let whole: Vec<_> = all(&log).into_iter().map(|record| record.2).collect();
     let mut reader = log.reader(&Cut::start()).unwrap();
-    for n in 0..whole.len() {
+    for payload in &whole {
         let at = reader.position();
         let mut other = log.reader(&at).unwrap();
-        assert_eq!(other.next().unwrap().unwrap().payload, whole[n], "from {at}");
-        assert_eq!(reader.next().unwrap().unwrap().payload, whole[n]);
+        assert_eq!(other.next().unwrap().unwrap().payload, payload, "from {at}");
+        assert_eq!(reader.next().unwrap().unwrap().payload, payload);
     }
     let lane = writer.lane();
     let mut one = log.lane(lane, None).unwrap();

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::{Node, attribute, idlist};
 
-/// The node next to the block device under `path` (a file, a directory or a block device), or under its nearest parent
-/// that exists. `None` where no such thing is known: one node only, file systems without a device of their own (tmpfs,
-/// btrfs, overlayfs), stacked devices (device-mapper, md, loop, multipath NVMe). A few reads in sysfs.
+/// The node next to the block device under `path` (a file, a directory or a block device), or under its
+/// nearest parent that exists. `None` where no such thing is known: one node only, file systems without a
+/// device of their own (tmpfs, btrfs, overlayfs), stacked devices (device-mapper, md, loop, multipath NVMe).
+/// A few reads in sysfs.
 pub fn node_of_path(path: &Path) -> Option<Node> {
     node_under(path, Path::new("/sys"))
 }

@@ -1,5 +1,5 @@
-//! Nodes as hwloc sees them (Broquedis et al., "hwloc: a Generic Framework for Managing Hardware Affinities in HPC
-//! Applications", PDP 2010).
+//! Nodes as hwloc sees them (Broquedis et al., "hwloc: a Generic Framework for Managing Hardware Affinities
+//! in HPC Applications", PDP 2010).
 
 use std::collections::HashSet;
 
@@ -27,13 +27,16 @@ pub(crate) enum HwlocError {
     Number(u64),
 }
 
-/// The nodes of this machine, ascending; at least one. All of them, as in sysfs, whatever the process may use.
+/// The nodes of this machine, ascending; at least one. All of them, as in sysfs, whatever the process may
+/// use.
 pub(crate) fn nodes() -> Result<Vec<NodeInfo>, HwlocError> {
     let topology = Topology::builder().with_flags(BuildFlags::INCLUDE_DISALLOWED)?.build()?;
-    if !topology.is_this_system() {
-        return Err(HwlocError::OtherMachine);
-    }
-    nodes_of(&topology)
+    nodes_of(this_machine(&topology)?)
+}
+
+/// The environment can have hwloc load a description instead of looking.
+fn this_machine(topology: &Topology) -> Result<&Topology, HwlocError> {
+    if topology.is_this_system() { Ok(topology) } else { Err(HwlocError::OtherMachine) }
 }
 
 fn nodes_of(topology: &Topology) -> Result<Vec<NodeInfo>, HwlocError> {
@@ -67,8 +70,9 @@ fn node(object: &TopologyObject) -> Result<Option<NodeInfo>, HwlocError> {
     Ok(Some(NodeInfo { id: Node(number(id as u64)?), cpus, memory_bytes, distances: Vec::new() }))
 }
 
-/// To hwloc a node's CPUs are those it is local to, so that memory alone shares the CPUs of what it is attached to. Here,
-/// as in the kernel, a CPU has one node: the one local to the fewest CPUs, of equals the first.
+/// To hwloc a node's CPUs are those it is local to, so that memory alone shares the CPUs of what it is
+/// attached to. Here, as in the kernel, a CPU has one node: the one local to the fewest CPUs, of equals the
+/// first.
 fn keep_own_cpus(nodes: &mut [NodeInfo]) {
     nodes.sort_by_key(|node| (node.cpus.len(), node.id));
     let mut taken = HashSet::new();

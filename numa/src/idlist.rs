@@ -3,7 +3,8 @@
 /// Beyond what any kernel is built for (8192 CPUs, 1024 nodes); bounds what a list can make us allocate.
 pub(crate) const ID_MAX: u32 = 65_535;
 
-/// The numbers of a list, strictly ascending. Empty text is an empty list. `None` for anything else than a list.
+/// The numbers of a list, strictly ascending. Empty text is an empty list. `None` for anything else than a
+/// list.
 pub(crate) fn parse(text: &str) -> Option<Vec<u32>> {
     let mut ids = Vec::new();
     let text = text.trim();

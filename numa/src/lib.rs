@@ -1,11 +1,11 @@
 //! Which CPU, which node, which memory: what tierlog asks of a machine's layout, in a few calls.
 //!
-//! [`Topology`] says what there is, [`node_of_path`] where a directory's device hangs, [`current_node`] where the
-//! calling thread runs, and [`pin_to`] keeps it there. All of it is advice: placement costs or saves time, and nothing
-//! that tierlog promises rests on it. Linux only.
+//! [`Topology`] says what there is, [`node_of_path`] where a directory's device hangs, [`current_node`] where
+//! the calling thread runs, and [`pin_to`] keeps it there. All of it is advice: placement costs or saves
+//! time, and nothing that tierlog promises rests on it. Linux only.
 //!
-//! The CPUs of the process are its main thread's affinity mask, read once, at the first call that needs it. CPUs outside
-//! of it (another container's) are never reported by [`Topology::detect`] and never pinned to.
+//! The CPUs of the process are its main thread's affinity mask, read once, at the first call that needs it.
+//! CPUs outside of it (another container's) are never reported by [`Topology::detect`] and never pinned to.
 
 mod affinity;
 mod attribute;

@@ -19,12 +19,12 @@ impl fmt::Display for Node {
 pub struct NodeInfo {
     /// Its number.
     pub id: Node,
-    /// Its CPUs, ascending. Empty for memory alone (CXL, persistent memory as RAM), and where this process may use none
-    /// of them.
+    /// Its CPUs, ascending. Empty for memory alone (CXL, persistent memory as RAM), and where this process
+    /// may use none of them.
     pub cpus: Vec<Cpu>,
     /// Its memory in bytes; 0 where it has none or the source does not say.
     pub memory_bytes: u64,
-    /// Distance to each other node, ascending by node, as the ACPI SLIT counts it: a node is 10 from itself, 20 is
-    /// twice the latency. Empty where the source does not say.
+    /// Distance to each other node, ascending by node, as the ACPI SLIT counts it: a node is 10 from itself,
+    /// 20 is twice the latency. Empty where the source does not say.
     pub distances: Vec<(Node, u32)>,
 }

@@ -11,7 +11,8 @@ const CORE_AFFINITY_CPUS: u32 = 1024;
 /// Why a thread was not pinned. It runs on where it did before.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
-    /// No CPU was named, as for a node of memory alone: leave the thread unpinned, or take another node's CPUs.
+    /// No CPU was named, as for a node of memory alone: leave the thread unpinned, or take another node's
+    /// CPUs.
     #[error("no CPU to pin to: the node has none that this process may use")]
     NoCpu,
     /// The process may not use this CPU: take CPUs from `Topology::detect`, or widen the cpuset or taskset.
@@ -22,13 +23,14 @@ pub enum PinError {
         "the CPUs of this process are not known (sched_getaffinity: {0}); allow the call or run unpinned"
     )]
     Unknown(#[source] io::Error),
-    /// The kernel refused: the CPUs went offline or left the cpuset since the start, or a filter forbids the call.
+    /// The kernel refused: the CPUs went offline or left the cpuset since the start, or a filter forbids the
+    /// call.
     #[error("sched_setaffinity refused: {0}; the cpuset changed or the call is filtered")]
     Refused(#[source] io::Error),
 }
 
-/// Pins the calling thread, and the threads it starts from then on, to any of `cpus`. Order and repeats do not matter.
-/// One system call.
+/// Pins the calling thread, and the threads it starts from then on, to any of `cpus`. Order and repeats do
+/// not matter. One system call.
 ///
 /// # Errors
 /// [`PinError`]; each CPU is checked before any is asked for, so the thread is then as it was.

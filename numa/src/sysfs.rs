@@ -1,4 +1,5 @@
-//! Nodes as the kernel shows them under `devices/system`. Everything read is checked: a tree may be a container's.
+//! Nodes as the kernel shows them under `devices/system`. Everything read is checked: a tree may be a
+//! container's.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ pub enum SysfsError {
         /// What the system said.
         source: io::Error,
     },
-    /// A file does not say what the kernel would: not a sysfs, or nodes came or went meanwhile; read it once more.
+    /// A file does not say what the kernel would: not a sysfs, or nodes came or went meanwhile; read it once
+    /// more.
     #[error("{}: {found:?} is not {wanted}; if nodes just came or went, read again", path.display())]
     Malformed {
         /// The file.

@@ -34,22 +34,22 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// This machine, with the CPUs that this process may use: through hwloc with the feature `hwloc`, from `/sys`
-    /// without it or where hwloc fails, and one node 0 where neither can be read; each failure is logged as a warning.
-    /// Takes some milliseconds; keep the result.
+    /// This machine, with the CPUs that this process may use: through hwloc with the feature `hwloc`, from
+    /// `/sys` without it or where hwloc fails, and one node 0 where neither can be read; each failure is
+    /// logged as a warning. Takes some milliseconds; keep the result.
     pub fn detect() -> Topology {
         let topology = Topology::whole();
         match affinity::allowed() {
             Ok(allowed) => topology.restricted_to(allowed),
             Err(error) => {
-                tracing::warn!(%error, "the CPUs of this process are not known; all of the machine's are assumed");
+                tracing::warn!(%error, "this process's CPUs are not known; all are assumed");
                 topology
             }
         }
     }
 
-    /// The machine that a sysfs mounted at `root` describes, with all its CPUs, whatever this process may use. A kernel
-    /// without NUMA (no `devices/system/node`) is one node 0.
+    /// The machine that a sysfs mounted at `root` describes, with all its CPUs, whatever this process may
+    /// use. A kernel without NUMA (no `devices/system/node`) is one node 0.
     ///
     /// # Errors
     /// [`SysfsError`], with the file that could not be read or makes no sense.

@@ -1,7 +1,7 @@
 //! What the log's threads share with the archive: how far each lane is in it, and who waits for that.
 
-use std::time::Duration;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tierlog_tiers::object::Objects;
 
@@ -37,7 +37,12 @@ pub(super) struct State {
 }
 
 impl Archiver {
-    pub(crate) fn new(objects: Arc<dyn Objects>, author: Author, claimed: Claimed, archived: Vec<Lsn>) -> Self {
+    pub(crate) fn new(
+        objects: Arc<dyn Objects>,
+        author: Author,
+        claimed: Claimed,
+        archived: Vec<Lsn>,
+    ) -> Self {
         let state = Mutex::new(State { archived, ..State::default() });
         Archiver { objects, author, claimed, state, changed: Condvar::new() }
     }

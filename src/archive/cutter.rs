@@ -132,10 +132,13 @@ impl Cutter {
                     *head = peek(engine, reader)?;
                 }
             }
-            let ready = heads.iter().enumerate().filter_map(|(i, head)| head.as_ref().map(|group| (group, i)));
-            let oldest = ready.filter(|(group, _)| group.gsn <= closed).min_by_key(|(group, i)| (group.gsn, *i));
+            let ready =
+                heads.iter().enumerate().filter_map(|(i, head)| head.as_ref().map(|group| (group, i)));
+            let oldest =
+                ready.filter(|(group, _)| group.gsn <= closed).min_by_key(|(group, i)| (group.gsn, *i));
             let Some(index) = oldest.map(|(_, i)| i) else { break };
-            let Some(group) = heads[index].take_if(|group| bytes == 0 || bytes + group.raw.len() <= self.bytes_max)
+            let Some(group) =
+                heads[index].take_if(|group| bytes == 0 || bytes + group.raw.len() <= self.bytes_max)
             else {
                 break;
             };

@@ -146,7 +146,8 @@ mod tests {
             Geometry { tails: 1, lanes: 2, segment_bytes: 1 << 20, segments: 4, nvme_segment_bytes: 4 << 20 };
         let (lane, epoch, incarnation) = (Lane(1), Epoch(1), Incarnation(4));
         let range = EpochRange { lane, epoch, incarnation, first: Lsn(0), end: Lsn(128) };
-        let run = Run { lane, epoch, incarnation, first: Lsn(0), end: Lsn(128), gsn: Gsn(5), frames: vec![8; 128] };
+        let run =
+            Run { lane, epoch, incarnation, first: Lsn(0), end: Lsn(128), gsn: Gsn(5), frames: vec![8; 128] };
         vec![
             object(Body::Claim(Claim { geometry, ranges: vec![range], archived: vec![Lsn(0), Lsn(128)] })),
             object(Body::Runs(vec![run.clone(), run])),

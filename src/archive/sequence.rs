@@ -54,7 +54,12 @@ pub(crate) fn archive_error(error: ObjectError) -> Error {
 }
 
 /// Reads object `number`, verified; `None` if the number is free.
-pub(crate) fn read(objects: &dyn Objects, address: &str, log: Option<LogId>, number: u64) -> Result<Option<Object>> {
+pub(crate) fn read(
+    objects: &dyn Objects,
+    address: &str,
+    log: Option<LogId>,
+    number: u64,
+) -> Result<Option<Object>> {
     let Some(bytes) = objects.read(number).map_err(archive_error)? else { return Ok(None) };
     decode(address, log, number, &bytes).map(Some)
 }
@@ -66,12 +71,16 @@ fn decode(address: &str, log: Option<LogId>, number: u64, bytes: &[u8]) -> Resul
         Ok(object) if log.is_some_and(|log| log != object.author.log) => {
             Err(foreign(format!("an object of log {}", object.author.log)))
         }
-        Ok(object) if object.number != number => Err(foreign(format!("says that it is object {}", object.number))),
+        Ok(object) if object.number != number => {
+            Err(foreign(format!("says that it is object {}", object.number)))
+        }
         Ok(object) => Ok(object),
         Err(Unreadable::Version(version)) => {
             Err(Refusal::Newer { path: path(), version, known: FORMAT_VERSION }.into())
         }
-        Err(Unreadable::Blank | Unreadable::Damaged) => Err(foreign("damaged, or not an object of tierlog".into())),
+        Err(Unreadable::Blank | Unreadable::Damaged) => {
+            Err(foreign("damaged, or not an object of tierlog".into()))
+        }
     }
 }
 
@@ -92,7 +101,9 @@ pub(crate) fn read_from(
         }
         archived.epoch = archived.epoch.max(object.author.epoch);
         match &object.body {
-            Body::Claim(claim) => archived.ends.iter_mut().zip(&claim.archived).for_each(|(end, at)| *end = *at),
+            Body::Claim(claim) => {
+                archived.ends.iter_mut().zip(&claim.archived).for_each(|(end, at)| *end = *at)
+            }
             Body::Runs(runs) => runs.iter().for_each(|run| {
                 if let Some(end) = archived.ends.get_mut(run.lane.0 as usize) {
                     *end = run.end.max(*end);

@@ -1,7 +1,7 @@
 //! The open record: what an open decided, in the superblock of every local tier before anything is yielded.
 
-use super::bytes::{Reader, Writer, seal_block, unseal_block};
 use super::Unreadable;
+use super::bytes::{Reader, Writer, seal_block, unseal_block};
 use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
 
 /// Bytes of a slot; a tier keeps two, written in turn.
@@ -68,7 +68,10 @@ impl OpenRecord {
         body.bytes(&self.log.0).u32(self.epoch.0).u32(u32::from(self.closed)).u64(self.incarnation.0);
         body.u64(self.turn).bytes(&self.boot).u64(self.fingerprint).u32(self.lanes).u32(self.tail_segments);
         body.u64(self.tail_segment_bytes).u64(self.nvme_segment_bytes).u64(self.gsn.0).u64(self.claim);
-        body.u32(self.archive.len() as u32).u32(self.tails.len() as u32).u32(self.ranges.len() as u32).u32(self.opens.len() as u32);
+        body.u32(self.archive.len() as u32)
+            .u32(self.tails.len() as u32)
+            .u32(self.ranges.len() as u32)
+            .u32(self.opens.len() as u32);
         body.bytes(self.archive.as_bytes());
         for (epoch, incarnation) in &self.opens {
             body.u32(epoch.0).u32(0).u64(incarnation.0);

@@ -1,7 +1,7 @@
 //! The header of a segment, in both local tiers: which open of which log wrote what follows, and from where.
 
-use super::bytes::{Reader, Writer, seal_block, unseal_block};
 use super::Unreadable;
+use super::bytes::{Reader, Writer, seal_block, unseal_block};
 use crate::frame::Seal;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
 

@@ -1,7 +1,7 @@
 //! How far a lane is on NVMe, kept in the file `watermarks`: two blocks per lane, written in turn.
 
-use super::bytes::{Reader, Writer, seal_block, unseal_block};
 use super::Unreadable;
+use super::bytes::{Reader, Writer, seal_block, unseal_block};
 use crate::number::{Epoch, Gsn, Incarnation, LogId, Lsn};
 
 const MAGIC: [u8; 8] = *b"TIERWMK1";

@@ -46,7 +46,9 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
         use Kind::*;
-        [Record, Filler, Deps, Abort, Checkpoint, Mark, Pad, Truncate].into_iter().find(|kind| *kind as u8 == byte)
+        [Record, Filler, Deps, Abort, Checkpoint, Mark, Pad, Truncate]
+            .into_iter()
+            .find(|kind| *kind as u8 == byte)
     }
 
     /// Whether the checksum covers the body.

@@ -35,8 +35,16 @@ fn golden_bytes_of_version_1() {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     // The checksum was computed by another program, from docs/FORMAT.md.
     let golden = concat!(
-        "07000000", "004f718f", "0010000000000000", "8877665544332211", "01", "07", "0500", "09000000",
-        "746965726c6f67", "00000000000000000000000000000000000000000000000000"
+        "07000000",
+        "004f718f",
+        "0010000000000000",
+        "8877665544332211",
+        "01",
+        "07",
+        "0500",
+        "09000000",
+        "746965726c6f67",
+        "00000000000000000000000000000000000000000000000000"
     );
     assert_eq!(hex, golden);
     assert_eq!(bytes.len(), 64);

@@ -13,7 +13,8 @@ use super::ring::Ring;
 use crate::board::{Board, Water};
 use crate::config::Geometry;
 use crate::frame::{
-    Dep, FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, Partial, Seal, deps_frame_bytes_max, encode_deps, frame_bytes,
+    Dep, FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, Partial, Seal, deps_frame_bytes_max, encode_deps,
+    frame_bytes,
 };
 use crate::number::{Gsn, LINE_BYTES, Lane, Lsn};
 use crate::order::Order;
@@ -154,7 +155,11 @@ impl<M: TailLane> Core<M> {
     pub(crate) fn append(&mut self, board: &Board, stream: u32, payload: &[u8]) -> Lsn {
         let at = self.ring.at;
         let streamed = payload.len() >= self.ring.memory.crossover().max(2 * LINE);
-        if streamed { self.stream(at, payload) } else { self.store(at, payload) }
+        if streamed {
+            self.stream(at, payload)
+        } else {
+            self.store(at, payload)
+        }
         let partial = self.seal.over(self.ring.lsn, payload);
         self.hold(board, Kind::Record, stream, payload.len(), partial, streamed)
     }
@@ -201,7 +206,6 @@ impl<M: TailLane> Core<M> {
 
     /// Stores the header held back before, and holds back the new frame's.
     #[inline]
-    #[expect(clippy::too_many_arguments, reason = "the fields of a header, known at three places")]
     fn hold(
         &mut self,
         board: &Board,
@@ -270,11 +274,7 @@ impl<M: TailLane> Core<M> {
     /// Closes the batch with a stamp and publishes it, fenced before where the tail is power-safe. `None`: the log is
     /// shut, nothing was published.
     #[inline]
-    pub(crate) fn close_stamped(
-        &mut self,
-        board: &Board,
-        order: &Order,
-    ) -> Result<Option<Gsn>, Fault> {
+    pub(crate) fn close_stamped(&mut self, board: &Board, order: &Order) -> Result<Option<Gsn>, Fault> {
         let membarrier = order.has_membarrier();
         self.turn += 1;
         board.mark(self.lane, self.turn, membarrier);

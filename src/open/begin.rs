@@ -1,32 +1,28 @@
 //! A new epoch: from locked places to an engine that takes appends.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
-use crossbeam_utils::CachePadded;
-use tierlog_tiers::clock::{Clock, WallClock};
-use tierlog_tiers::nvme::Nvme;
+use tierlog_tiers::nvme::{FileName, Nvme};
 use tierlog_tiers::object::Objects;
-use tierlog_tiers::page::Page;
-use tierlog_tiers::tail::{Mapped, Tail, TailMedium, TailRead};
+use tierlog_tiers::tail::{Mapped, TailRead};
 
-use super::places::{Places, board_paths, geometry_of, map_error};
-use super::superblock::write_tail;
-use super::{boot_id, owner_line, random};
+use super::assemble::assemble;
+use super::places::{Places, board_paths, geometry_of};
+use super::record::{first_record, next_record, write_everywhere};
+use super::{boot_id, owner_line};
 use crate::archive::{Archived, Archiver, Author, Claim, Claimed, claim, open_objects, read_from};
-use crate::board::{Board, BoardStamp, Water};
+use crate::board::Water;
 use crate::catalogue::Entry;
 use crate::config::{Config, Geometry};
-use crate::engine::{Engine, Stop};
+use crate::engine::Engine;
 use crate::error::{Error, Refusal, Result};
-use crate::format::{EpochRange, OpenRecord, SegmentHeader, TailRecord};
-use crate::lane::{Core, LaneState, Ring, Seat};
-use crate::media::{Horizon, Media};
-use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
-use crate::order::Order;
-use crate::reaper::{Errand, Errands};
-use crate::recover::{Examined, Inputs, examine, live_ranges};
-use crate::runs::{LaneRuns, Marks, Pool, Stability};
+use crate::format::{EpochRange, OpenRecord};
+use crate::number::{Epoch, Lane, LogId, Lsn};
+use crate::reaper::Errand;
+use crate::recover::{Examined, Inputs, examine};
+use crate::runs::{Marks, Pool};
 
 /// What an open found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,21 +53,19 @@ pub struct LaneRecovered {
 }
 
 /// What the steps of an open hand on.
-struct Opening {
-    places: Places,
-    geometry: Geometry,
-    record: OpenRecord,
-    marks: Marks,
-    examined: Examined,
-    pool: Pool,
-    tails: Vec<Arc<Mapped>>,
+pub(super) struct Opening {
+    pub(super) places: Places,
+    pub(super) geometry: Geometry,
+    pub(super) record: OpenRecord,
+    pub(super) marks: Marks,
+    pub(super) examined: Examined,
+    pub(super) pool: Pool,
+    pub(super) tails: Vec<Arc<Mapped>>,
     objects: Option<Arc<dyn Objects>>,
 }
 
 /// Opens, recovers, and starts a new epoch. The receiver is the reaper's.
-pub(crate) fn begin(
-    config: Config,
-) -> Result<(Arc<Engine<Mapped>>, Recovered, std::sync::mpsc::Receiver<Errand>)> {
+pub(crate) fn begin(config: Config) -> Result<(Arc<Engine<Mapped>>, Recovered, Receiver<Errand>)> {
     let boot = boot_id()?;
     let objects = open_objects(&config.archive)?;
     let mut places = Places::open(&config)?;
@@ -120,7 +114,7 @@ pub(crate) fn begin(
     opening.write_record()?;
     opening.drop_dead_segments();
     let archiver = opening.claim(&config, archived)?;
-    let (engine, errands) = opening.yield_engine(config, boot, archiver)?;
+    let (engine, errands) = assemble(opening, config, boot, archiver)?;
     Ok((engine, recovered, errands))
 }
 
@@ -129,7 +123,10 @@ fn known(places: &Places) -> Result<Option<OpenRecord>> {
     match &places.record {
         Some(record) if places.nvme_turn == 0 && record.turn > 1 => {
             let path = places.nvme_path.clone();
-            let what = format!("empty, but the tail belongs to log {}: put that log's NVMe directory here", record.log);
+            let what = format!(
+                "empty, but the tail belongs to log {}: put that log's NVMe directory here",
+                record.log
+            );
             Err(Refusal::Foreign { path, what }.into())
         }
         Some(record) if places.nvme_turn > 0 => Ok(Some(record.clone())),
@@ -137,31 +134,7 @@ fn known(places: &Places) -> Result<Option<OpenRecord>> {
     }
 }
 
-fn first_record(geometry: &Geometry) -> OpenRecord {
-    OpenRecord {
-        log: LogId(random()),
-        epoch: Epoch(0),
-        incarnation: Incarnation(0),
-        turn: 0,
-        boot: [0; 16],
-        fingerprint: 0,
-        closed: true,
-        lanes: geometry.lanes,
-        tail_segment_bytes: geometry.segment_bytes,
-        tail_segments: geometry.segments,
-        nvme_segment_bytes: geometry.nvme_segment_bytes,
-        gsn: Gsn(0),
-        claim: 0,
-        opens: Vec::new(),
-        archive: String::new(),
-        tails: Vec::new(),
-        starts: vec![Lsn(0); geometry.lanes as usize],
-        ranges: Vec::new(),
-    }
-}
-
 fn new_marks(places: &Places, log: LogId, lanes: u32) -> Result<Marks> {
-    use tierlog_tiers::nvme::FileName;
     // Left by a creation that was interrupted: there is no record, so nothing counts.
     let path = places.nvme_path.display().to_string();
     for name in places.nvme.files().map_err(Error::io(path.clone()))? {
@@ -224,7 +197,8 @@ fn look_at_archive(
     };
     let same = record.archive == *address;
     let ours = |epoch, incarnation| {
-        (epoch, incarnation) == (record.epoch, record.incarnation) || record.opens.contains(&(epoch, incarnation))
+        (epoch, incarnation) == (record.epoch, record.incarnation)
+            || record.opens.contains(&(epoch, incarnation))
     };
     let from = if same { record.claim } else { 0 };
     let archived = read_from(objects, address, record.log, record.lanes, from, ours)?;
@@ -239,7 +213,6 @@ fn look_at_archive(
 }
 
 fn new_pool(places: &Places, config: &Config, geometry: &Geometry, examined: &Examined) -> Result<Pool> {
-    use tierlog_tiers::nvme::FileName;
     let files = places.nvme.files().map_err(Error::io(places.nvme_path.display().to_string()))?;
     let number = |name: &FileName| if let FileName::Segment(number) = name { Some(*number) } else { None };
     let next = files.iter().filter_map(number).max().map_or(1, |number| number + 1);
@@ -262,49 +235,6 @@ fn lanes_recovered(examined: &Examined) -> Vec<LaneRecovered> {
     examined.media.lanes().map(one).collect()
 }
 
-fn next_record(
-    record: &mut OpenRecord,
-    config: &Config,
-    boot: [u8; 16],
-    fingerprint: u64,
-    examined: &Examined,
-    tails: &[(Arc<Mapped>, [u8; 16])],
-    archived: Option<&Archived>,
-) {
-    if record.epoch > Epoch(0) {
-        record.opens.push((record.epoch, record.incarnation));
-    }
-    record.epoch = Epoch(1 + record.epoch.max(archived.map_or(Epoch(0), |archived| archived.epoch)).0);
-    record.incarnation = Incarnation(u64::from_le_bytes(random()));
-    record.turn += 1;
-    (record.boot, record.fingerprint, record.closed) = (boot, fingerprint, false);
-    record.gsn = examined.gsn;
-    record.tails =
-        tails.iter().map(|(tail, id)| TailRecord { id: *id, medium: medium_number(tail.medium()) }).collect();
-    record.ranges = still_there(examined);
-    record.starts = examined.media.lanes().map(|lane| examined.media.board.published(lane)).collect();
-    if record.archive != config.archive.address {
-        record.claim = 0;
-        record.archive = config.archive.address.clone();
-    }
-}
-
-/// What is still there of ended epochs.
-fn still_there(examined: &Examined) -> Vec<EpochRange> {
-    let board = &examined.media.board;
-    let live = |range: &&EpochRange| range.first < range.end && range.end > board.water(range.lane, Water::Trimmed);
-    examined.ranges.iter().flatten().filter(live).copied().collect()
-}
-
-pub(crate) fn medium_number(medium: TailMedium) -> u32 {
-    match medium {
-        TailMedium::FsDax { .. } => 1,
-        TailMedium::Page => 2,
-        TailMedium::File => 3,
-        TailMedium::Emulated => 4,
-    }
-}
-
 impl Opening {
     /// Tails first, then NVMe.
     fn write_record(&self) -> Result<()> {
@@ -314,7 +244,8 @@ impl Opening {
     /// Segments that hold only what was cut off, or trimmed, are free: the record that says so is durable.
     fn drop_dead_segments(&self) {
         let dead = |entry: &Entry| {
-            let range = |range: &&EpochRange| (range.epoch, range.lane) == (entry.header.epoch, entry.header.lane);
+            let range =
+                |range: &&EpochRange| (range.epoch, range.lane) == (entry.header.epoch, entry.header.lane);
             self.record.ranges.iter().find(range).is_none_or(|range| entry.header.first >= range.end)
         };
         for entry in self.examined.media.catalogue_mut().take_if(dead) {
@@ -345,140 +276,4 @@ impl Opening {
         }
         Ok(Some(Archiver::new(objects, self.author(), claimed, archived.ends)))
     }
-
-    fn yield_engine(
-        self,
-        config: Config,
-        boot: [u8; 16],
-        archiver: Option<Archiver>,
-    ) -> Result<(Arc<Engine<Mapped>>, std::sync::mpsc::Receiver<Errand>)> {
-        let Opening { places, geometry, record, marks, examined, pool, tails, .. } = self;
-        let clock: Arc<dyn Clock> = WallClock::shared();
-        let order = Arc::new(Order::new(clock));
-        let stamp =
-            BoardStamp { boot, log: record.log.0, epoch: record.epoch.0, incarnation: record.incarnation.0 };
-        let (board, board_path) = new_board(&config, &geometry, &record)?;
-        let ranges = live_ranges(&record, &geometry);
-        let visible_first = tails.iter().any(|tail| !tail.medium().power_safe());
-        for lane in (0..geometry.lanes).map(Lane) {
-            let end = examined.media.board.published(lane);
-            board.publish(lane, end);
-            for water in [Water::Durable, Water::Stable, Water::Drained] {
-                board.raise_water(lane, water, end);
-            }
-            for water in [Water::Trimmed, Water::Archived] {
-                board.raise_water(lane, water, examined.media.board.water(lane, water));
-            }
-        }
-        board.raise_floor(record.gsn.0);
-        board.sign(&stamp);
-        let catalogue = std::mem::take(&mut *examined.media.catalogue_mut());
-        let media = Arc::new(Media::new(
-            record.log,
-            geometry,
-            tails.iter().map(|tail| tail.clone() as Arc<dyn TailRead>).collect(),
-            board,
-            places.nvme.clone(),
-            places.nvme_path.clone(),
-            catalogue,
-            ranges,
-            Horizon::Owner(order.clone()),
-            visible_first,
-        ));
-        let seats = new_seats(&media, &record, &tails)?;
-        let runs = media.lanes().filter_map(|lane| {
-            let range = *media.ranges(lane).last()?;
-            let sequences = media.catalogue().of_lane(lane).iter().map(|entry| entry.header.sequence).max();
-            Some(Mutex::new(LaneRuns::new(&media, range, range.first, sequences.unwrap_or(0))))
-        });
-        let runs = runs.collect();
-        let (errands, receiver) = Errands::new();
-        let engine = Engine {
-            config,
-            media,
-            order,
-            epoch: record.epoch,
-            incarnation: record.incarnation,
-            tails,
-            lanes: (0..geometry.lanes).map(|_| CachePadded::new(LaneState::default())).collect(),
-            seats,
-            runs,
-            pool,
-            marks,
-            stability: Stability::new(geometry.lanes),
-            archiver,
-            errands,
-            drain_trouble: Mutex::new(None),
-            stop: Stop::default(),
-            board_path,
-            record: Mutex::new(record),
-            superblock: places.superblock,
-            process: std::process::id(),
-        };
-        Ok((Arc::new(engine), receiver))
-    }
-}
-
-fn write_everywhere(
-    tails: &[Arc<Mapped>],
-    superblock: &super::Superblock,
-    record: &OpenRecord,
-) -> Result<()> {
-    tails.iter().try_for_each(|tail| write_tail(&**tail, record))?;
-    superblock.write(record)
-}
-
-/// In memory, where no write-back stalls a commit; beside the log where there is no such place.
-fn new_board(config: &Config, geometry: &Geometry, record: &OpenRecord) -> Result<(Board, Option<PathBuf>)> {
-    let [memory, beside] = board_paths(config, record.log, record.incarnation);
-    let words = Board::words(geometry);
-    let (page, path) = match Page::create(&memory, words) {
-        Ok(page) => (page, memory),
-        Err(error) => {
-            tracing::warn!(%error, "the board lies beside the log: write-back may stall commits");
-            (Page::create(&beside, words).map_err(|error| map_error(config, error))?, beside)
-        }
-    };
-    Ok((Board::owned(page, geometry), Some(path)))
-}
-
-fn new_seats(media: &Media, record: &OpenRecord, tails: &[Arc<Mapped>]) -> Result<Vec<Seat<Core<<Mapped as Tail>::Lane>>>> {
-    let seat = |lane: Lane| {
-        let (tail, at) = media.ring(lane);
-        let memory = tails[tail]
-            .lane(at, media.geometry.ring_bytes())
-            .map_err(|taken| Error::Config(format!("lane {lane}: {taken}")))?;
-        let header = SegmentHeader {
-            log: record.log,
-            lane,
-            epoch: record.epoch,
-            incarnation: record.incarnation,
-            sequence: 0,
-            first: media.board.published(lane),
-            gsn_before: record.gsn,
-        };
-        let ring = Ring::new(memory, &media.geometry, header);
-        let core = Core::new(ring, lane, header.seal(), record.gsn, &media.geometry, media.visible_first);
-        Ok(Seat::new(core))
-    };
-    media.lanes().map(seat).collect()
-}
-
-/// Close: every lane's end, everything being Power-durable on NVMe.
-pub(crate) fn write_closed(engine: &Engine<Mapped>, gsn: Gsn) -> Result<()> {
-    let mut record = engine.record.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut next = record.clone();
-    next.turn += 1;
-    next.closed = true;
-    next.gsn = next.gsn.max(gsn);
-    for lane in engine.media.lanes() {
-        let Some(mut range) = engine.media.ranges(lane).last().copied() else { continue };
-        range.end = engine.media.board.published(lane);
-        if range.first < range.end {
-            next.ranges.push(range);
-        }
-    }
-    write_everywhere(&engine.tails, &engine.superblock, &next)?;
-    *record = next;
-    Ok(())
 }

@@ -21,6 +21,7 @@ pub(crate) fn boot_id() -> Result<[u8; 16]> {
 
 /// What the file `owner` says.
 pub(crate) fn owner_line() -> String {
-    let name = std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let name =
+        std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     format!("process {} ({})", std::process::id(), name.as_deref().unwrap_or("unknown"))
 }

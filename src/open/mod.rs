@@ -2,16 +2,20 @@
 //! claim; yield.
 //!
 //! Contents: [`places`] (directories and files, locked), [`superblock`] (the open record in every tier), [`settle`]
-//! (moving what was accepted to NVMe), [`begin`] (a new epoch), [`identity`] (who and where we are).
+//! (moving what was accepted to NVMe), [`begin`] (a new epoch), [`record`] (what it writes first),
+//! [`assemble`] (the engine from its parts), [`identity`] (who and where we are).
 
+mod assemble;
 mod begin;
 mod identity;
 mod places;
+mod record;
 mod settle;
 mod superblock;
 
-pub(crate) use begin::{NoTail, begin, write_closed};
 pub use begin::{LaneRecovered, Recovered};
+pub(crate) use begin::{NoTail, begin};
 pub(crate) use identity::{boot_id, owner_line, random};
 pub(crate) use places::{board_paths, geometry_of, map_error, nvme_error};
+pub(crate) use record::write_closed;
 pub(crate) use superblock::{SUPERBLOCK_BYTES, Superblock};

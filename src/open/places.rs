@@ -74,7 +74,12 @@ impl Places {
     }
 
     /// Whether each tail is the one that wrote `record` last. A log that was closed needs nothing of its tails.
-    pub(crate) fn check_tails(&self, config: &Config, record: &OpenRecord, boot: [u8; 16]) -> Result<Vec<PathBuf>> {
+    pub(crate) fn check_tails(
+        &self,
+        config: &Config,
+        record: &OpenRecord,
+        boot: [u8; 16],
+    ) -> Result<Vec<PathBuf>> {
         let mut lost = Vec::new();
         for (i, place) in self.tail_places.iter().enumerate() {
             let Some(what) = self.tail_trouble(i, record, boot) else { continue };
@@ -115,7 +120,9 @@ impl Places {
         let mut taken = Vec::new();
         for (place, tail) in self.tail_places.iter().zip(std::mem::take(&mut self.tails)) {
             match tail {
-                Some(OpenTail { tail, id: Some(id), .. }) if !lost.contains(&place.path) => taken.push((tail, id)),
+                Some(OpenTail { tail, id: Some(id), .. }) if !lost.contains(&place.path) => {
+                    taken.push((tail, id))
+                }
                 old => {
                     drop(old);
                     taken.push(make_tail(config, place, geometry)?);

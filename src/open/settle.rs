@@ -25,7 +25,8 @@ pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<
             continue;
         }
         let Some(range) = examined.ranges[lane.0 as usize].last() else { continue };
-        let sequence = media.catalogue().of_lane(lane).iter().map(|entry| entry.header.sequence).max().unwrap_or(0);
+        let sequence =
+            media.catalogue().of_lane(lane).iter().map(|entry| entry.header.sequence).max().unwrap_or(0);
         let mut runs = LaneRuns::new(media, *range, nvme_end, sequence);
         runs.write(media, pool, &mut TailFrames::new(media), scan.end, true, &mut Sink::Now)?;
         marks.set(lane, |mark| {

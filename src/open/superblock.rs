@@ -8,7 +8,9 @@ use tierlog_tiers::nvme::{BLOCK_BYTES, Block, NvmeFile};
 use tierlog_tiers::tail::{Fault, Tail, TailRead};
 
 use crate::error::{Error, Refusal, Result};
-use crate::format::{FORMAT_VERSION, OPEN_RECORD_BYTES, OpenRecord, Reader, Unreadable, Writer, seal_block, unseal_block};
+use crate::format::{
+    FORMAT_VERSION, OPEN_RECORD_BYTES, OpenRecord, Reader, Unreadable, Writer, seal_block, unseal_block,
+};
 
 /// Bytes of NVMe's superblock file.
 pub(crate) const SUPERBLOCK_BYTES: u64 = 2 * OPEN_RECORD_BYTES as u64;
@@ -30,7 +32,11 @@ impl Superblock {
         for slot in 0..2 {
             let at = slot * OPEN_RECORD_BYTES as u64;
             if at + OPEN_RECORD_BYTES as u64 > self.file.len() {
-                return Err(Refusal::Foreign { path: path.into(), what: "too short for a superblock".into() }.into());
+                return Err(Refusal::Foreign {
+                    path: path.into(),
+                    what: "too short for a superblock".into(),
+                }
+                .into());
             }
             let mut block = Block::zeroed(OPEN_RECORD_BYTES);
             self.file.read(at, &mut block).map_err(Error::io(path.display().to_string()))?;
@@ -49,7 +55,11 @@ impl Superblock {
 }
 
 fn encode(record: &OpenRecord) -> Result<Vec<u8>> {
-    let full = || Error::Config("too many epochs are live for the open record: checkpoint, so that old segments go".into());
+    let full = || {
+        Error::Config(
+            "too many epochs are live for the open record: checkpoint, so that old segments go".into(),
+        )
+    };
     record.encode().ok_or_else(full)
 }
 
@@ -59,7 +69,9 @@ pub(crate) fn newest(path: &Path, slots: Vec<Result<OpenRecord, Unreadable>>) ->
     let mut damaged = 0;
     for slot in slots {
         match slot {
-            Ok(record) if newest.as_ref().is_none_or(|newest| newest.turn < record.turn) => newest = Some(record),
+            Ok(record) if newest.as_ref().is_none_or(|newest| newest.turn < record.turn) => {
+                newest = Some(record)
+            }
             Ok(_) | Err(Unreadable::Blank) => {}
             Err(Unreadable::Damaged) => damaged += 1,
             Err(Unreadable::Version(version)) => {

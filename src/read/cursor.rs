@@ -163,7 +163,8 @@ impl LaneCursor {
                 return Ok(None);
             }
             let name = FileName::Segment(entry.file);
-            let file = self.media.nvme.open(name, false).map_err(system(format!("segment {:08}", entry.file)))?;
+            let file =
+                self.media.nvme.open(name, false).map_err(system(format!("segment {:08}", entry.file)))?;
             self.segment = Some((SegmentCursor::new(entry, file), next));
         }
         let Some((cursor, _)) = self.segment.as_mut() else { return Ok(None) };

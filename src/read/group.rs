@@ -129,7 +129,11 @@ impl Batch {
             return Ok(false);
         }
         if header.is(FIRST) == self.open {
-            return Err(if self.open { "a batch begins inside another" } else { "a batch without a beginning" });
+            return Err(if self.open {
+                "a batch begins inside another"
+            } else {
+                "a batch without a beginning"
+            });
         }
         if !self.open {
             self.first_item = group.items.len();
@@ -167,12 +171,16 @@ impl Stop {
     pub(crate) fn into_error(self, lane: Lane, at: Lsn) -> Error {
         match self {
             Stop::Limit => Error::Corrupt { lane, lsn: at, what: "the lane ends inside a batch".into() },
-            Stop::Hole(lsn, bad) => Error::Corrupt { lane, lsn, what: format!("no valid frame in any tier ({bad:?})") },
+            Stop::Hole(lsn, bad) => {
+                Error::Corrupt { lane, lsn, what: format!("no valid frame in any tier ({bad:?})") }
+            }
             Stop::Misplaced(lsn, what) => Error::Corrupt { lane, lsn, what: what.into() },
             Stop::Frame(FrameError::Hole(bad)) => {
                 Error::Corrupt { lane, lsn: at, what: format!("no valid frame in any tier ({bad:?})") }
             }
-            Stop::Frame(FrameError::Fault(fault)) => Error::Corrupt { lane, lsn: at, what: fault.to_string() },
+            Stop::Frame(FrameError::Fault(fault)) => {
+                Error::Corrupt { lane, lsn: at, what: fault.to_string() }
+            }
             Stop::Frame(FrameError::System(error)) => error,
         }
     }

@@ -129,7 +129,8 @@ impl Head {
         let media = self.media();
         let ranges = media.ranges(self.lane());
         let holds = |range: &&crate::format::EpochRange| range.first <= at && at < range.end;
-        let epoch = ranges.iter().find(holds).or(ranges.last()).map_or(Default::default(), |range| range.epoch);
+        let epoch =
+            ranges.iter().find(holds).or(ranges.last()).map_or(Default::default(), |range| range.epoch);
         Position { epoch, lane: self.lane(), lsn: at }
     }
 }
@@ -155,7 +156,8 @@ pub(crate) fn batch_start(media: &Arc<Media>, lane: Lane, from: Lsn, oldest: Lsn
     if from <= lowest || from >= media.board.published(lane) {
         return Ok(from);
     }
-    let mut starts: Vec<Lsn> = media.catalogue().of_lane(lane).iter().map(|entry| entry.header.first).collect();
+    let mut starts: Vec<Lsn> =
+        media.catalogue().of_lane(lane).iter().map(|entry| entry.header.first).collect();
     starts.extend((0..media.board.slots()).filter_map(|slot| media.board.slot_first(lane, slot)));
     starts.retain(|start| *start <= from && *start > lowest);
     starts.extend([lowest, from]);

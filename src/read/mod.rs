@@ -13,7 +13,7 @@ mod segment;
 pub(crate) use cursor::{FrameError, LaneCursor};
 pub use cut::Cut;
 pub(crate) use group::{Group, GroupReader, Stop};
-pub use lane::{LaneReader, Record};
 pub(crate) use lane::batch_start;
+pub use lane::{LaneReader, Record};
 pub use merged::Merged;
 pub(crate) use segment::SegmentCursor;

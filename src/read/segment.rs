@@ -86,7 +86,9 @@ impl SegmentCursor {
         while at + LINE_BYTES <= self.file.len() {
             let bytes = *self.slice(at, HEADER_BYTES)?.first_chunk().expect("a header's bytes");
             let candidate = Header::decode(&bytes).filter(|header| {
-                header.lsn > hole && header.flags & (FIRST | FENCED) == FIRST | FENCED && header.kind != Kind::Pad
+                header.lsn > hole
+                    && header.flags & (FIRST | FENCED) == FIRST | FENCED
+                    && header.kind != Kind::Pad
             });
             if let Some(claimed) = candidate {
                 let room = self.file.len() - at;

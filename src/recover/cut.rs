@@ -16,10 +16,9 @@ pub(crate) fn close(scans: &mut [LaneScan], floor: impl Fn(Lane) -> Option<Lsn>)
         };
         let mut changed = false;
         for scan in scans.iter_mut() {
-            let lost = scan
-                .dependents
-                .iter()
-                .position(|group| group.start < scan.end && !group.deps.iter().all(|dep| there(dep.lane, dep.end)));
+            let lost = scan.dependents.iter().position(|group| {
+                group.start < scan.end && !group.deps.iter().all(|dep| there(dep.lane, dep.end))
+            });
             if let Some(lost) = lost {
                 scan.end = scan.dependents[lost].start;
                 scan.why = "depends on a batch of another lane that was lost".into();
@@ -44,7 +43,10 @@ mod tests {
     fn scan(lane: u32, end: u64, dependents: &[(u64, u32, u64)]) -> LaneScan {
         let dependents = dependents
             .iter()
-            .map(|(start, lane, end)| Dependent { start: Lsn(*start), deps: vec![Dep { lane: Lane(*lane), end: Lsn(*end) }] })
+            .map(|(start, lane, end)| Dependent {
+                start: Lsn(*start),
+                deps: vec![Dep { lane: Lane(*lane), end: Lsn(*end) }],
+            })
             .collect();
         let (from, gsn, end) = (Lsn(0), Gsn(0), Lsn(end));
         LaneScan { lane: Lane(lane), from, end, gsn, dependents, why: String::new(), cut_at: None }
@@ -58,7 +60,11 @@ mod tests {
     #[test]
     fn a_chain_of_lost_dependencies_is_cut_to_its_root() {
         // 2 depends on 1 depends on 0, whose end is short.
-        let scans = vec![scan(0, 64, &[]), scan(1, 320, &[(192, 0, 128)]), scan(2, 640, &[(0, 1, 192), (384, 1, 256)])];
+        let scans = vec![
+            scan(0, 64, &[]),
+            scan(1, 320, &[(192, 0, 128)]),
+            scan(2, 640, &[(0, 1, 192), (384, 1, 256)]),
+        ];
         assert_eq!(ends(scans), [64, 192, 384]);
     }
 

@@ -61,7 +61,8 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
         ranges.iter_mut().zip(open).for_each(|(lane, range)| lane.push(*range));
     }
     let media = |catalogue: Catalogue, ranges: Vec<Vec<EpochRange>>| -> Result<Arc<Media>> {
-        let page = Page::heap(Board::words(&geometry)).map_err(|error| Error::io("memory for a board")(io::Error::other(error)))?;
+        let page = Page::heap(Board::words(&geometry))
+            .map_err(|error| Error::io("memory for a board")(io::Error::other(error)))?;
         let board = Board::owned(page, &geometry);
         let media = Media::new(
             record.log,
@@ -116,7 +117,9 @@ fn ranges_of(record: &OpenRecord, geometry: &Geometry) -> Vec<Vec<EpochRange>> {
 fn open_ranges(record: &OpenRecord) -> Vec<EpochRange> {
     let (epoch, incarnation, end) = (record.epoch, record.incarnation, Lsn(u64::MAX));
     let lanes = record.starts.iter().enumerate();
-    lanes.map(|(lane, first)| EpochRange { lane: Lane(lane as u32), epoch, incarnation, first: *first, end }).collect()
+    lanes
+        .map(|(lane, first)| EpochRange { lane: Lane(lane as u32), epoch, incarnation, first: *first, end })
+        .collect()
 }
 
 /// The epochs that count, per lane, and as the last one that which is still open.

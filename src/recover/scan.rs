@@ -60,7 +60,8 @@ pub(crate) fn scan_lane(media: &Arc<Media>, range: &EpochRange, mark: &Watermark
             Ok(()) => {
                 (scan.end, scan.gsn) = (group.end, scan.gsn.max(group.gsn));
                 if !group.deps.is_empty() {
-                    scan.dependents.push(Dependent { start: group.start, deps: std::mem::take(&mut group.deps) });
+                    scan.dependents
+                        .push(Dependent { start: group.start, deps: std::mem::take(&mut group.deps) });
                 }
             }
             Err(stop) => break stop,

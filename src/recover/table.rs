@@ -42,12 +42,18 @@ pub(crate) fn judge(hole: Hole) -> Verdict {
         // Media error, never a cut: the bytes may be what was acknowledged.
         Hole { unreadable: true, .. } => Verdict::Refuse("unreadable: the medium refuses these bytes"),
         // Checksums are right, so a writer, not the medium, did this: a foreign version, or a bug.
-        Hole { misplaced: true, .. } => Verdict::Refuse("misplaced: valid frames in an order that no writer makes"),
+        Hole { misplaced: true, .. } => {
+            Verdict::Refuse("misplaced: valid frames in an order that no writer makes")
+        }
         // Acknowledged, proved, and now gone.
         Hole { below_watermark: true, .. } => Verdict::Refuse("below the watermark: this was stable on NVMe"),
-        Hole { below_tail: true, .. } => Verdict::Refuse("below the tail: this was drained before the tail gave it up"),
+        Hole { below_tail: true, .. } => {
+            Verdict::Refuse("below the tail: this was drained before the tail gave it up")
+        }
         // Later bytes are there that were only written once these were stable.
-        Hole { fenced_beyond: true, .. } => Verdict::Refuse("before a fenced frame: this was stable when that was written"),
+        Hole { fenced_beyond: true, .. } => {
+            Verdict::Refuse("before a fenced frame: this was stable when that was written")
+        }
         // Nothing says that it was ever acknowledged: the torn end. Limit: rot in the last fenced group looks like this.
         Hole { .. } => Verdict::Cut("torn: never acknowledged"),
     }
@@ -73,7 +79,10 @@ mod tests {
             let evidence = bits != 0;
             assert_eq!(matches!(verdict, Verdict::Refuse(_)), evidence, "{hole:?}: {verdict}");
             if hole.unreadable {
-                assert!(verdict.to_string().starts_with("unreadable"), "a media error is never called anything else");
+                assert!(
+                    verdict.to_string().starts_with("unreadable"),
+                    "a media error is never called anything else"
+                );
             }
         }
     }

@@ -81,7 +81,11 @@ impl<'a> RunFrames<'a> {
 
 impl Frames for RunFrames<'_> {
     fn look(&mut self, seal: &Seal, lane: Lane, lsn: Lsn) -> Result<(Header, usize)> {
-        let corrupt = |bad| Error::Corrupt { lane, lsn, what: format!("the archived run holds no frame there ({bad:?})") };
+        let corrupt = |bad| Error::Corrupt {
+            lane,
+            lsn,
+            what: format!("the archived run holds no frame there ({bad:?})"),
+        };
         let missing = || corrupt(crate::frame::Bad::NoHeader);
         let head = self.bytes.first_chunk().ok_or_else(missing)?;
         let header = peek(seal, lsn, head, u64::MAX).map_err(corrupt)?;

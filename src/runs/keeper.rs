@@ -50,7 +50,8 @@ fn refresh_closed<T: Tail>(
             *candidate = Some(Candidate { gsn, ends });
         }
     }
-    let stable = |wanted: &Candidate| board.lanes().zip(&wanted.ends).all(|(lane, end)| engine.stable(lane) >= *end);
+    let stable =
+        |wanted: &Candidate| board.lanes().zip(&wanted.ends).all(|(lane, end)| engine.stable(lane) >= *end);
     if let Some(reached) = candidate.take_if(|wanted| stable(wanted)) {
         board.raise_closed(reached.gsn);
         *closed_ends = reached.ends;

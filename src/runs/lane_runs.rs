@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::frame::{HEADER_BYTES, Header, Kind, Seal};
 use crate::media::Media;
-use crate::read::LaneCursor;
 use crate::number::{Gsn, Lane, Lsn};
+use crate::read::LaneCursor;
 
 /// Bytes of the largest run.
 const RUN_BYTES: usize = 256 << 10;
@@ -136,7 +136,8 @@ impl LaneRuns {
     pub(crate) fn prove(&mut self, media: &Arc<Media>, upto: Lsn) -> Result<()> {
         let lane = self.range.lane;
         let from = media.board.water(lane, Water::Drained).max(self.range.first);
-        let cursor = self.proof.get_or_insert_with(|| LaneCursor::new(media.clone(), lane, from).without_tail());
+        let cursor =
+            self.proof.get_or_insert_with(|| LaneCursor::new(media.clone(), lane, from).without_tail());
         let mut frame = Vec::new();
         while cursor.at < upto {
             frame.clear();

@@ -38,7 +38,9 @@ impl Marks {
                 let at = (u64::from(lane) * 2 + slot) * BLOCK_BYTES as u64;
                 file.read(at, &mut block).map_err(Error::io(path.display().to_string()))?;
                 match Watermark::decode(&block) {
-                    Ok(mark) if mark.log == log => newest = if mark.turn > newest.turn { mark } else { newest },
+                    Ok(mark) if mark.log == log => {
+                        newest = if mark.turn > newest.turn { mark } else { newest }
+                    }
                     Ok(_) => return Err(Refusal::Foreign { path, what: format!("not of log {log}") }.into()),
                     Err(Unreadable::Version(version)) => {
                         return Err(Refusal::Newer { path, version, known: FORMAT_VERSION }.into());

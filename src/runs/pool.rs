@@ -21,7 +21,13 @@ struct State {
 }
 
 impl Pool {
-    pub(crate) fn new(nvme: Arc<dyn Nvme>, segment_bytes: u64, spare: u32, free: Vec<u32>, next: u32) -> Self {
+    pub(crate) fn new(
+        nvme: Arc<dyn Nvme>,
+        segment_bytes: u64,
+        spare: u32,
+        free: Vec<u32>,
+        next: u32,
+    ) -> Self {
         Pool { nvme, segment_bytes, spare: spare as usize, state: Mutex::new(State { free, next }) }
     }
 

@@ -21,7 +21,9 @@ pub(crate) fn retire_slots(
 ) -> Result<u64> {
     let slot_bytes = media.geometry.slot_bytes();
     let ripe: Vec<usize> = (0..media.board.slots())
-        .filter(|slot| media.board.slot_first(lane, *slot).is_some_and(|first| first.0 + slot_bytes <= upto.0))
+        .filter(|slot| {
+            media.board.slot_first(lane, *slot).is_some_and(|first| first.0 + slot_bytes <= upto.0)
+        })
         .collect();
     if ripe.is_empty() {
         return Ok(0);

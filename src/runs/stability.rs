@@ -66,6 +66,10 @@ impl Stability {
     pub(crate) fn missing(&self, board: &Board, lane: Lane, end: Lsn) -> Vec<Dep> {
         let waiting = self.waiting();
         let below = waiting[lane.0 as usize].iter().take_while(|group| group.start < end);
-        below.flat_map(|group| group.deps.iter()).filter(|dep| board.water(dep.lane, Water::Stable) < dep.end).copied().collect()
+        below
+            .flat_map(|group| group.deps.iter())
+            .filter(|dep| board.water(dep.lane, Water::Stable) < dep.end)
+            .copied()
+            .collect()
     }
 }

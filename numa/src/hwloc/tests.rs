@@ -1,3 +1,5 @@
+use hwlocality::topology::export::xml::XMLExportFlags;
+
 use super::*;
 
 fn synthetic(description: &str) -> Topology {
@@ -41,7 +43,8 @@ fn sparse_numbers_are_the_systems_own() {
 
 #[test]
 fn another_machine_is_not_this_one() {
-    assert!(!synthetic("pack:2 [numa] pu:2").is_this_system());
+    let other = synthetic("pack:2 [numa] pu:2");
+    assert!(matches!(this_machine(&other), Err(HwlocError::OtherMachine)));
 }
 
 #[test]
@@ -49,4 +52,22 @@ fn hwloc_and_sysfs_agree_on_this_machine() {
     let sysfs = crate::sysfs::nodes(std::path::Path::new("/sys")).unwrap();
     assert_eq!(nodes().unwrap(), sysfs);
     assert_eq!(crate::Topology::detect().source(), crate::Source::Hwloc);
+}
+
+#[test]
+fn distances_are_rows_to_the_other_nodes() {
+    let matrix = |name: &str, values: &str| {
+        format!(
+            r#"<distances2 type="NUMANode" nbobjs="2" kind="5" name="{name}" indexing="os">
+            <indexes length="4">8 3 </indexes><u64values length="{}">{values}</u64values></distances2>"#,
+            values.len()
+        )
+    };
+    let matrices = matrix("NUMALatency", "10 21 22 10 ") + &matrix("Other", "1 2 3 4 ");
+    let plain =
+        synthetic("pack:2 [numa(indexes=8,3)] pu:2").export_xml(XMLExportFlags::empty()).unwrap().to_string();
+    let xml = plain.replace("</topology>", &(matrices + "</topology>"));
+    let nodes = nodes_of(&Topology::builder().from_xml(&xml).unwrap().build().unwrap()).unwrap();
+    let all: Vec<_> = nodes.iter().map(|node| (node.id, &node.distances[..])).collect();
+    assert_eq!(all, [(Node(3), &[(Node(8), 22)][..]), (Node(8), &[(Node(3), 21)][..])]);
 }

@@ -1,0 +1,63 @@
+//! The loops to compare with: copy, write back, fence, and on to the next lines of the same kind of file.
+
+use tierlog_tiers::tail::{Fault, MappedLane, TailLane};
+
+/// Walks a lane from end to end, again and again.
+#[derive(Debug)]
+pub struct Raw {
+    lane: MappedLane,
+    at: usize,
+}
+
+impl Raw {
+    /// Starts at the lane's beginning.
+    pub fn new(lane: MappedLane) -> Raw {
+        Raw { lane, at: 0 }
+    }
+
+    /// Where the next `len` bytes go, on lines of their own.
+    #[inline]
+    fn step(&mut self, len: usize) -> usize {
+        let lines = len.next_multiple_of(64);
+        if self.at + lines > self.lane.len() {
+            self.at = 0;
+        }
+        let at = self.at;
+        self.at += lines;
+        at
+    }
+
+    /// Copy, write back each line, fence.
+    ///
+    /// # Errors
+    /// [`Fault`], as a commit's fence.
+    #[inline]
+    pub fn write_back(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let at = self.step(bytes.len());
+        self.lane.store(at, bytes);
+        self.lane.flush(at, bytes.len());
+        self.lane.fence()
+    }
+
+    /// Copy past the cache, fence; whole lines only.
+    ///
+    /// # Errors
+    /// [`Fault`], as a commit's fence.
+    #[inline]
+    pub fn stream(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let at = self.step(bytes.len());
+        self.lane.stream(at, bytes);
+        self.lane.fence()
+    }
+
+    /// The same by libpmem, which chooses its instructions itself.
+    #[cfg(feature = "libpmem")]
+    #[inline]
+    pub fn libpmem(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let at = self.step(bytes.len());
+        let to = self.lane.bytes_mut(at, bytes.len());
+        // SAFETY: two slices of one length, one of them borrowed mutably.
+        unsafe { pmem::ptr::copy_nooverlapping(bytes.as_ptr(), to.as_mut_ptr(), bytes.len()) };
+        Ok(())
+    }
+}

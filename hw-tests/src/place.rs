@@ -1,0 +1,51 @@
+//! A directory that the rig names, and what every test does in one.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use tempfile::TempDir;
+use tierlog::{Commit, Cut, Durability, Log, Writer};
+
+/// A directory of the rig.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Where; it must be there.
+    pub path: PathBuf,
+    /// The NUMA node that it lies next to.
+    pub node: Option<u32>,
+}
+
+impl Place {
+    /// A fresh directory in it, removed when dropped.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn fresh(&self) -> TempDir {
+        TempDir::new_in(&self.path).unwrap_or_else(|error| panic!("{}: {error}", self.path.display()))
+    }
+}
+
+/// Appends one record and commits it.
+///
+/// # Panics
+/// If the log refuses, or reached less than asked for.
+pub fn write_and_commit(writer: &mut Writer, payload: &[u8], durability: Durability) -> Commit {
+    writer.append(0, payload).unwrap();
+    let commit = writer.commit(durability).unwrap();
+    assert!(commit.reached >= durability, "{commit:?}");
+    commit
+}
+
+/// Every record of the log, in merged order.
+///
+/// # Panics
+/// If the log cannot be read.
+pub fn payloads(log: &Log) -> Vec<Vec<u8>> {
+    let mut reader = log.reader(&Cut::start()).unwrap();
+    let mut payloads = Vec::new();
+    while let Some(record) = reader.next().unwrap() {
+        payloads.push(record.payload.to_vec());
+    }
+    payloads
+}

@@ -1,0 +1,203 @@
+//! `tierlog info`: what a log is and how far it is, without opening it for writing.
+
+use serde::Serialize;
+use tierlog_tiers::nvme::{Directory, DirectoryOptions, FileName, Nvme};
+
+use super::ending::{Outcome, Status};
+use super::figures::count;
+use super::output;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::format::{OpenRecord, TailRecord};
+use crate::number::Epoch;
+use crate::open::{Superblock, nvme_error};
+use crate::report::LaneWatermarks;
+use crate::view::View;
+
+const EXAMPLES: &str = "\
+Examples:
+  tierlog info --dir /srv/log
+  tierlog info --dir /srv/log --json | jq '.lanes[].published'";
+
+/// Tells what a log is: media, promises, lanes, segments by tier, whether somebody writes it
+///
+/// Works beside the process that appends; writes nothing and takes no lock.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct InfoArgs {
+    /// All of it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Info {
+    log: String,
+    dir: String,
+    epoch: Epoch,
+    live: bool,
+    /// Who writes it, if somebody does.
+    owner: Option<String>,
+    /// Whether the last open was closed; if not, and nobody is about, the next open recovers it.
+    closed: bool,
+    emulated: bool,
+    tails: Vec<TailInfo>,
+    tail_segment_bytes: u64,
+    tail_segments_per_lane: u32,
+    nvme: String,
+    nvme_segment_bytes: u64,
+    archive: Option<String>,
+    process: String,
+    power: String,
+    machine: String,
+    lanes: Vec<LaneInfo>,
+}
+
+#[derive(Serialize)]
+struct TailInfo {
+    path: String,
+    medium: &'static str,
+}
+
+#[derive(Serialize)]
+struct LaneInfo {
+    #[serde(flatten)]
+    watermarks: LaneWatermarks,
+    tail_segments: usize,
+    nvme_segments: usize,
+}
+
+/// Runs `tierlog info`.
+pub(super) fn run(args: &InfoArgs, config: &Config) -> Outcome {
+    let view = View::open(config)?;
+    let info = Info::of(&view, &record(config)?, config);
+    if args.json { output::print_json(&info)? } else { output::print(info.text().as_bytes())? }
+    Ok(Status::Done)
+}
+
+/// What the last open wrote down.
+fn record(config: &Config) -> Result<OpenRecord> {
+    let path = config.nvme_path();
+    let options = DirectoryOptions { create: false, read_only: true, ..DirectoryOptions::default() };
+    let nvme = Directory::open(&path, &options).map_err(|error| nvme_error(config, error))?;
+    let path = path.join("superblock");
+    let file = nvme.open(FileName::Superblock, false).map_err(Error::io(path.display().to_string()))?;
+    let record = Superblock { file }.read(&path)?;
+    record.ok_or_else(|| Error::Config(format!("{}: there is no log here", path.display())))
+}
+
+impl Info {
+    fn of(view: &View, record: &OpenRecord, config: &Config) -> Self {
+        let (nvme, paths) = view.places();
+        let tails: Vec<TailInfo> =
+            paths.into_iter().zip(&record.tails).map(|(path, tail)| TailInfo { path, medium: medium(tail) }).collect();
+        let owner = std::fs::read_to_string(config.dir.join("owner")).ok().filter(|_| view.is_live());
+        let emulated = view.is_emulated();
+        let (process, power) = promises(&tails, &nvme, emulated);
+        let archive = Some(record.archive.clone()).filter(|archive| !archive.is_empty());
+        let machine = match &archive {
+            Some(_) => "acknowledged by the archive; one on this machine only where it was accepted by name",
+            None => "not kept: the last open had no archive",
+        };
+        Info {
+            log: view.id().to_string(),
+            dir: config.dir.display().to_string(),
+            epoch: record.epoch,
+            live: view.is_live(),
+            owner: owner.map(|owner| owner.trim().to_string()),
+            closed: record.closed,
+            emulated,
+            tails,
+            tail_segment_bytes: record.tail_segment_bytes,
+            tail_segments_per_lane: record.tail_segments,
+            nvme,
+            nvme_segment_bytes: record.nvme_segment_bytes,
+            archive,
+            process,
+            power,
+            machine: machine.into(),
+            lanes: lanes(view),
+        }
+    }
+
+    fn text(&self) -> String {
+        let state = match (&self.owner, self.live, self.closed) {
+            (Some(owner), true, _) => format!("live, written by {owner}"),
+            (None, true, _) => "live".into(),
+            (_, false, true) => "closed".into(),
+            (_, false, false) => "not closed: the next open recovers it".into(),
+        };
+        let mark = if self.emulated { "EMULATED " } else { "" };
+        let mut text = format!("{mark}log {} in {}\n{state}; epoch {}\n", self.log, self.dir, self.epoch);
+        for tail in &self.tails {
+            text += &format!("tail     {}: {}\n", tail.path, tail.medium);
+        }
+        text += &format!("nvme     {}\n", self.nvme);
+        text += &format!("archive  {}\n", self.archive.as_deref().unwrap_or("none"));
+        text += &format!("process  {}\npower    {}\nmachine  {}\n", self.process, self.power, self.machine);
+        text += &format!(
+            "segments tail {} x {} bytes a lane, NVMe {} bytes\n\n",
+            self.tail_segments_per_lane,
+            count(self.tail_segment_bytes),
+            count(self.nvme_segment_bytes)
+        );
+        text + &self.table()
+    }
+
+    fn table(&self) -> String {
+        let head = ["lane", "oldest", "published", "durable", "stable", "drained", "archived", "tail", "nvme"];
+        let mut text = row(head.map(String::from));
+        for LaneInfo { watermarks: marks, tail_segments, nvme_segments } in &self.lanes {
+            let lsns = [marks.oldest, marks.published, marks.durable, marks.stable, marks.drained, marks.archived];
+            let [oldest, published, durable, stable, drained, archived] = lsns.map(|lsn| count(lsn.0));
+            let (lane, tail, nvme) = (marks.lane.to_string(), tail_segments.to_string(), nvme_segments.to_string());
+            text += &row([lane, oldest, published, durable, stable, drained, archived, tail, nvme]);
+        }
+        text
+    }
+}
+
+fn row(cells: [String; 9]) -> String {
+    let widths = [4, 15, 15, 15, 15, 15, 15, 6, 6];
+    let cells: String = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:>width$}")).collect();
+    cells + "\n"
+}
+
+fn lanes(view: &View) -> Vec<LaneInfo> {
+    let board = &view.media().board;
+    let nvme = view.segments();
+    let one = |watermarks: LaneWatermarks| {
+        let lane = watermarks.lane;
+        let tail_segments = (0..board.slots()).filter(|slot| board.slot_first(lane, *slot).is_some()).count();
+        let nvme_segments = nvme.iter().find(|(of, _)| *of == lane).map_or(0, |(_, segments)| *segments);
+        LaneInfo { watermarks, tail_segments, nvme_segments }
+    };
+    view.watermarks().into_iter().map(one).collect()
+}
+
+fn medium(tail: &TailRecord) -> &'static str {
+    match tail.medium {
+        1 => "persistent memory (fsdax)",
+        2 => "durable by msync",
+        3 => "an ordinary file",
+        4 => "EMULATED: ordinary memory served as persistent",
+        _ => "not made yet",
+    }
+}
+
+/// How `Process` and `Power` are kept, by what the last open took its tails for.
+fn promises(tails: &[TailInfo], nvme: &str, emulated: bool) -> (String, String) {
+    let mark = if emulated { "EMULATED: " } else { "" };
+    let media: Vec<&str> = tails.iter().map(|tail| tail.medium).collect();
+    let tail = format!("{mark}flushed and fenced in the tail ({})", media.join("; "));
+    if media.iter().any(|medium| [medium_of(3), medium_of(0)].contains(medium)) {
+        let process = "published in the shared mapping of the tail".into();
+        (process, format!("the committing thread writes its run to the NVMe tier: {nvme}"))
+    } else {
+        (tail.clone(), tail)
+    }
+}
+
+fn medium_of(number: u32) -> &'static str {
+    medium(&TailRecord { id: [0; 16], medium: number })
+}

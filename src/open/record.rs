@@ -1,0 +1,113 @@
+//! The open record from one open to the next: drawn up at creation, at an open, at a close.
+
+use std::sync::{Arc, PoisonError};
+
+use tierlog_tiers::tail::{Mapped, Tail, TailMedium};
+
+use super::random;
+use super::superblock::{Superblock, write_tail};
+use crate::archive::Archived;
+use crate::board::Water;
+use crate::config::{Config, Geometry};
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::format::{EpochRange, OpenRecord, TailRecord};
+use crate::number::{Epoch, Gsn, Incarnation, LogId, Lsn};
+use crate::recover::Examined;
+
+/// Of a log that is yet to be made.
+pub(super) fn first_record(geometry: &Geometry) -> OpenRecord {
+    OpenRecord {
+        log: LogId(random()),
+        epoch: Epoch(0),
+        incarnation: Incarnation(0),
+        turn: 0,
+        boot: [0; 16],
+        fingerprint: 0,
+        closed: true,
+        lanes: geometry.lanes,
+        tail_segment_bytes: geometry.segment_bytes,
+        tail_segments: geometry.segments,
+        nvme_segment_bytes: geometry.nvme_segment_bytes,
+        gsn: Gsn(0),
+        claim: 0,
+        opens: Vec::new(),
+        archive: String::new(),
+        tails: Vec::new(),
+        starts: vec![Lsn(0); geometry.lanes as usize],
+        ranges: Vec::new(),
+    }
+}
+
+/// Of the open that begins.
+pub(super) fn next_record(
+    record: &mut OpenRecord,
+    config: &Config,
+    boot: [u8; 16],
+    fingerprint: u64,
+    examined: &Examined,
+    tails: &[(Arc<Mapped>, [u8; 16])],
+    archived: Option<&Archived>,
+) {
+    if record.epoch > Epoch(0) {
+        record.opens.push((record.epoch, record.incarnation));
+    }
+    record.epoch = Epoch(1 + record.epoch.max(archived.map_or(Epoch(0), |archived| archived.epoch)).0);
+    record.incarnation = Incarnation(u64::from_le_bytes(random()));
+    record.turn += 1;
+    (record.boot, record.fingerprint, record.closed) = (boot, fingerprint, false);
+    record.gsn = examined.gsn;
+    record.tails =
+        tails.iter().map(|(tail, id)| TailRecord { id: *id, medium: medium_number(tail.medium()) }).collect();
+    record.ranges = still_there(examined);
+    record.starts = examined.media.lanes().map(|lane| examined.media.board.published(lane)).collect();
+    let address = &config.archive.address;
+    if !address.is_empty() && record.archive != *address {
+        (record.claim, record.archive) = (0, address.clone());
+    }
+}
+
+/// What is still there of ended epochs.
+fn still_there(examined: &Examined) -> Vec<EpochRange> {
+    let board = &examined.media.board;
+    let live =
+        |range: &&EpochRange| range.first < range.end && range.end > board.water(range.lane, Water::Trimmed);
+    examined.ranges.iter().flatten().filter(live).copied().collect()
+}
+
+pub(crate) fn medium_number(medium: TailMedium) -> u32 {
+    match medium {
+        TailMedium::FsDax { .. } => 1,
+        TailMedium::Page => 2,
+        TailMedium::File => 3,
+        TailMedium::Emulated => 4,
+    }
+}
+
+/// Close: every lane's end, everything being Power-durable on NVMe.
+pub(crate) fn write_closed(engine: &Engine<Mapped>, gsn: Gsn) -> Result<()> {
+    let mut record = engine.record.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut next = record.clone();
+    next.turn += 1;
+    next.closed = true;
+    next.gsn = next.gsn.max(gsn);
+    for lane in engine.media.lanes() {
+        let Some(mut range) = engine.media.ranges(lane).last().copied() else { continue };
+        range.end = engine.media.board.published(lane);
+        if range.first < range.end {
+            next.ranges.push(range);
+        }
+    }
+    write_everywhere(&engine.tails, &engine.superblock, &next)?;
+    *record = next;
+    Ok(())
+}
+/// One tier after the other, tails first.
+pub(super) fn write_everywhere(
+    tails: &[Arc<Mapped>],
+    superblock: &Superblock,
+    record: &OpenRecord,
+) -> Result<()> {
+    tails.iter().try_for_each(|tail| write_tail(&**tail, record))?;
+    superblock.write(record)
+}
