@@ -93,7 +93,7 @@ impl Info {
             paths.into_iter().zip(&record.tails).map(|(path, tail)| TailInfo { path, medium: medium(tail) }).collect();
         let owner = std::fs::read_to_string(config.dir.join("owner")).ok().filter(|_| view.is_live());
         let emulated = view.is_emulated();
-        let (process, power) = promises(&tails, &nvme, emulated);
+        let (process, power) = promises(&record.tails, &nvme, emulated);
         let archive = Some(record.archive.clone()).filter(|archive| !archive.is_empty());
         let machine = match &archive {
             Some(_) => "acknowledged by the archive; one on this machine only where it was accepted by name",
@@ -186,18 +186,14 @@ fn medium(tail: &TailRecord) -> &'static str {
 }
 
 /// How `Process` and `Power` are kept, by what the last open took its tails for.
-fn promises(tails: &[TailInfo], nvme: &str, emulated: bool) -> (String, String) {
-    let mark = if emulated { "EMULATED: " } else { "" };
-    let media: Vec<&str> = tails.iter().map(|tail| tail.medium).collect();
-    let tail = format!("{mark}flushed and fenced in the tail ({})", media.join("; "));
-    if media.iter().any(|medium| [medium_of(3), medium_of(0)].contains(medium)) {
+fn promises(tails: &[TailRecord], nvme: &str, emulated: bool) -> (String, String) {
+    const FILE: u32 = 3;
+    if tails.iter().any(|tail| tail.medium == FILE) {
         let process = "published in the shared mapping of the tail".into();
-        (process, format!("the committing thread writes its run to the NVMe tier: {nvme}"))
-    } else {
-        (tail.clone(), tail)
+        return (process, format!("the committing thread writes its run to the NVMe tier: {nvme}"));
     }
-}
-
-fn medium_of(number: u32) -> &'static str {
-    medium(&TailRecord { id: [0; 16], medium: number })
+    let mark = if emulated { "EMULATED: " } else { "" };
+    let media: Vec<&str> = tails.iter().map(medium).collect();
+    let tail = format!("{mark}flushed and fenced in the tail ({})", media.join("; "));
+    (tail.clone(), tail)
 }

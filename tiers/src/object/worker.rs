@@ -84,18 +84,24 @@ mod tests {
     fn a_late_request_runs_to_its_end_and_an_abandoned_one_not_at_all() {
         let worker = Worker::start().unwrap();
         let (open, gate) = channel::<()>();
+        let (start, started) = channel();
         let (done, ended) = channel();
         let also_done = done.clone();
-        let short = Duration::from_millis(20);
-        let late = worker.run(short, async move {
-            gate.recv().unwrap();
-            done.send("late").unwrap();
+        let late = thread::scope(|scope| {
+            let late = scope.spawn(|| {
+                worker.run(Duration::from_secs(2), async move {
+                    start.send(()).unwrap();
+                    gate.recv().unwrap();
+                    done.send("late").unwrap();
+                })
+            });
+            started.recv().unwrap();
+            late.join().unwrap()
         });
         assert_eq!(late, Err(NoAnswer::Late));
-        assert_eq!(
-            worker.run(short, async move { also_done.send("abandoned").unwrap() }),
-            Err(NoAnswer::Late)
-        );
+        let abandoned =
+            worker.run(Duration::from_millis(1), async move { also_done.send("abandoned").unwrap() });
+        assert_eq!(abandoned, Err(NoAnswer::Late));
         open.send(()).unwrap();
         assert_eq!(worker.run(LONG, async { 7 }), Ok(7));
         assert_eq!(ended.iter().collect::<Vec<_>>(), ["late"]);
@@ -105,13 +111,22 @@ mod tests {
     fn a_hanging_request_holds_up_a_bounded_number() {
         let worker = Worker::start().unwrap();
         let (open, gate) = channel::<()>();
-        let soon = Duration::from_millis(1);
-        assert_eq!(worker.run(Duration::from_millis(100), async move { gate.recv() }), Err(NoAnswer::Late));
-        for _ in 0..WAITING_MAX {
-            assert_eq!(worker.run(soon, async {}), Err(NoAnswer::Late));
-        }
-        assert_eq!(worker.run(LONG, async {}), Err(NoAnswer::Busy));
-        open.send(()).unwrap();
+        let (start, started) = channel();
+        thread::scope(|scope| {
+            let hanging = scope.spawn(|| {
+                worker.run(LONG, async move {
+                    start.send(()).unwrap();
+                    gate.recv()
+                })
+            });
+            started.recv().unwrap();
+            for _ in 0..WAITING_MAX {
+                assert_eq!(worker.run(Duration::from_millis(1), async {}), Err(NoAnswer::Late));
+            }
+            assert_eq!(worker.run(LONG, async {}), Err(NoAnswer::Busy));
+            open.send(()).unwrap();
+            assert_eq!(hanging.join().unwrap(), Ok(Ok(())));
+        });
     }
 
     #[test]

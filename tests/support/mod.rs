@@ -1,0 +1,11 @@
+//! What the tests of faults share: [`chance`] (seeded numbers), [`child`] (this program again, to be killed), [`image`] (the
+//! bytes of a directory), [`layout`] (where things lie on media), [`mount`] (small file systems), [`records`] (small logs
+//! and what is in them).
+#![allow(dead_code, reason = "each file of tests uses a part")]
+
+pub mod chance;
+pub mod child;
+pub mod image;
+pub mod layout;
+pub mod mount;
+pub mod records;
