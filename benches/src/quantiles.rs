@@ -6,14 +6,15 @@ use hdrhistogram::Histogram;
 const BEYOND_MIN: f64 = 10.0;
 const COLUMNS: [(&str, f64); 4] = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999)];
 
-/// Nanoseconds, three digits.
+const LONGEST_NS: u64 = 100_000_000_000;
+
+/// Nanoseconds up to 100 s, three digits.
 #[derive(Debug, Clone)]
 pub struct Latencies(Histogram<u64>);
 
 impl Default for Latencies {
     fn default() -> Self {
-        // Grows by itself; three digits are within its limits.
-        Latencies(Histogram::new(3).expect("three significant digits"))
+        Latencies(Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("bounds and digits that a histogram takes"))
     }
 }
 

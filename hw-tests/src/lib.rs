@@ -18,7 +18,7 @@
 mod place;
 pub mod rig;
 
-pub use place::{Place, payloads, write_and_commit};
+pub use place::{Place, payloads, small, write_and_commit};
 
 /// What the test needs, one value each; ends the test where the rig does not have it.
 #[macro_export]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use tempfile::TempDir;
-use tierlog::{Commit, Cut, Durability, Log, Writer};
+use tierlog::{Commit, Config, Cut, Durability, Log, Writer};
 
 /// A directory of the rig.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +24,16 @@ impl Place {
     pub fn fresh(&self) -> TempDir {
         TempDir::new_in(&self.path).unwrap_or_else(|error| panic!("{}: {error}", self.path.display()))
     }
+}
+
+/// A log of some 20 MiB, so that a small device takes one for each test.
+pub fn small(dir: &TempDir) -> Config {
+    let mut config = Config::new(dir.path());
+    config.tail.lanes = Some(2);
+    config.tail.segment_bytes = Some(1 << 20);
+    config.tail.segments = Some(4);
+    config.nvme.segment_bytes = Some(2 << 20);
+    config
 }
 
 /// Appends one record and commits it.

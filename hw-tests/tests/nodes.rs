@@ -2,18 +2,16 @@
 
 use std::thread;
 
-use tierlog::{Config, Durability, Log, TailPlace};
-use tierlog_hw_tests::{require, write_and_commit};
+use tierlog::{Durability, Log, TailPlace};
+use tierlog_hw_tests::{require, small, write_and_commit};
 use tierlog_numa::{Node, Topology, pin_to};
-
-const LANES: u32 = 2;
 
 #[test]
 fn writers_get_a_lane_on_their_own_node() {
     let places = require!(two_nodes);
     let dirs = places.each_ref().map(|place| place.fresh());
-    let mut config = Config::new(dirs[0].path());
-    config.tail.lanes = Some(LANES);
+    let mut config = small(&dirs[0]);
+    let lanes = config.tail.lanes.unwrap();
     config.tail.places = places
         .iter()
         .zip(&dirs)
@@ -28,7 +26,7 @@ fn writers_get_a_lane_on_their_own_node() {
             scope.spawn(move || {
                 pin_to(&cpus).unwrap();
                 let mut writer = log.writer().unwrap();
-                assert_eq!((writer.lane().0 / LANES) as usize, tail, "{place:?}");
+                assert_eq!((writer.lane().0 / lanes) as usize, tail, "{place:?}");
                 write_and_commit(&mut writer, b"near", Durability::Power);
             });
         }

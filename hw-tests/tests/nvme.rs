@@ -1,12 +1,12 @@
 //! The NVMe tier on an NVMe drive.
 
-use tierlog::{Config, Durability, Log, Medium};
-use tierlog_hw_tests::{payloads, require, write_and_commit};
+use tierlog::{Durability, Log, Medium};
+use tierlog_hw_tests::{payloads, require, small, write_and_commit};
 
 #[test]
 fn power_is_kept_on_the_drive_and_runs_go_by_io_uring() {
     let dir = require!(nvme).fresh();
-    let mut config = Config::new(dir.path());
+    let mut config = small(&dir);
     config.tail.medium = Medium::File;
     let (log, _) = Log::open(config.clone()).unwrap();
     let media = log.media();

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use tierlog_tiers::nvme::FileName;
 use tierlog_tiers::tail::Fault;
 
-use super::segment::{SegmentCursor, media_bytes};
+use super::segment::SegmentCursor;
+use super::window::{Short, Window};
 use crate::error::Error;
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES};
-use crate::frame::{Bad, HEADER_BYTES, Header, Seal, peek, verify};
+use crate::frame::{Bad, Header, Seal};
 use crate::media::{Horizon, Media};
 use crate::number::{Lane, Lsn};
+
+/// Bytes copied out of the tail at once.
+const WINDOW_BYTES: u64 = 64 << 10;
 
 /// Why a frame could not be had.
 #[derive(Debug)]
@@ -31,13 +35,14 @@ pub(crate) struct LaneCursor {
     pub(crate) at: Lsn,
     range: Option<(EpochRange, Seal)>,
     segment: Option<(SegmentCursor, Option<Lsn>)>,
+    window: Window,
     tail: bool,
     nvme: bool,
 }
 
 impl LaneCursor {
     pub(crate) fn new(media: Arc<Media>, lane: Lane, at: Lsn) -> Self {
-        LaneCursor { media, lane, at, range: None, segment: None, tail: true, nvme: true }
+        LaneCursor { media, lane, at, range: None, segment: None, window: Window::default(), tail: true, nvme: true }
     }
 
     /// Reads from NVMe only.
@@ -113,35 +118,43 @@ impl LaneCursor {
         }
     }
 
-    fn frame_in_tail(&self, seal: &Seal, into: &mut Vec<u8>) -> Result<Option<Result<Header, Bad>>, Fault> {
-        let media = &*self.media;
+    fn frame_in_tail(&mut self, seal: &Seal, into: &mut Vec<u8>) -> Result<Option<Result<Header, Bad>>, Fault> {
+        if !self.tail {
+            return Ok(None);
+        }
+        // A frame that verifies never changes: what was copied with an earlier one is as good as a new copy.
+        if let Ok(header) = self.window.frame(seal, self.at, into) {
+            return Ok(Some(Ok(header)));
+        }
+        let media = self.media.clone();
         let slot_bytes = media.geometry.slot_bytes();
-        let slot = media.board.slot_of(self.lane, self.at, slot_bytes).filter(|_| self.tail);
-        let Some((slot, word)) = slot else { return Ok(None) };
+        let Some((slot, word)) = media.board.slot_of(self.lane, self.at, slot_bytes) else { return Ok(None) };
         let (tail, ring) = media.ring(self.lane);
         let in_slot = self.at.0 - (word & !1);
         let at = ring + slot as u64 * media.geometry.segment_bytes + SEGMENT_HEADER_BYTES as u64 + in_slot;
-        let mut bytes = [0; HEADER_BYTES];
-        media.tails[tail].read(at, &mut bytes)?;
-        let header = match peek(seal, self.at, &bytes, slot_bytes - in_slot) {
-            Ok(header) => header,
-            Err(_) if !media.board.slot_still(self.lane, slot, word) => return Ok(None),
-            Err(bad) => return Ok(Some(Err(bad))),
-        };
-        let start = into.len();
-        into.resize(start + media_bytes(&header), 0);
-        media.tails[tail].read(at, &mut into[start..])?;
-        let checked = verify(seal, &header, &into[start..]);
-        let same = into[start..].first_chunk() == Some(&bytes);
-        if checked.is_err() || !same || !media.board.slot_still(self.lane, slot, word) {
-            into.truncate(start);
+        let published = media.board.published(self.lane);
+        let there = if published > self.at { published.0 - self.at.0 } else { u64::MAX };
+        let mut len = there.min(slot_bytes - in_slot).min(WINDOW_BYTES);
+        loop {
+            self.window.fill(&*media.tails[tail], at, self.at, len as usize)?;
+            let found = self.window.frame(seal, self.at, into);
+            if let Err(Short::Needs(bytes)) = found
+                && bytes <= slot_bytes - in_slot
+                && bytes > len
+            {
+                len = bytes;
+                continue;
+            }
             let still = media.board.slot_still(self.lane, slot, word);
-            return Ok(still.then_some(Err(Bad::Checksum)));
+            if !still {
+                self.window.clear();
+            }
+            return Ok(match found {
+                Ok(header) => Some(Ok(header)),
+                Err(Short::Needs(_)) => still.then_some(Err(Bad::TooLong)),
+                Err(Short::Bad(bad)) => still.then_some(Err(bad)),
+            });
         }
-        if header.kind == crate::frame::Kind::Filler {
-            into[start + HEADER_BYTES..].fill(0);
-        }
-        Ok(Some(Ok(header)))
     }
 
     fn frame_on_nvme(

@@ -1,6 +1,7 @@
 //! Reading: frames from whichever tier has them, batches from frames, lanes and merged logs from batches.
 //!
-//! Contents: [`cursor`] (frames of a lane), [`segment`] (frames of an NVMe segment), [`group`] (batches, whole or not at
+//! Contents: [`cursor`] (frames of a lane), [`segment`] (frames of an NVMe segment), [`window`] (a
+//! piece of the tail), [`group`] (batches, whole or not at
 //! all), [`lane`] and [`merged`] (the public readers), [`cut`] (places to start from).
 
 mod cursor;
@@ -9,6 +10,7 @@ mod group;
 mod lane;
 mod merged;
 mod segment;
+mod window;
 
 pub(crate) use cursor::{FrameError, LaneCursor};
 pub use cut::Cut;

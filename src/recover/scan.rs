@@ -12,6 +12,9 @@ use crate::media::Media;
 use crate::number::{Gsn, LINE_BYTES, Lane, Lsn};
 use crate::read::{FrameError, Group, GroupReader, LaneCursor, SegmentCursor, Stop};
 
+/// Bytes of the tail looked at in one piece.
+const WINDOW_BYTES: u64 = 64 << 10;
+
 /// A group that counts only if its dependencies do.
 #[derive(Debug, Clone)]
 pub(crate) struct Dependent {
@@ -104,37 +107,45 @@ fn fenced_beyond(media: &Arc<Media>, range: &EpochRange, hole: Lsn) -> Result<bo
 fn fenced_in_tail(media: &Media, range: &EpochRange, hole: Lsn) -> bool {
     let lane = range.lane;
     let (tail, ring) = media.ring(lane);
-    let segment_bytes = media.geometry.segment_bytes;
+    let (segment_bytes, slot_bytes) = (media.geometry.segment_bytes, media.geometry.slot_bytes());
+    let mut window = Vec::new();
     let slots = (0..media.board.slots()).filter_map(|slot| Some((slot, media.board.slot_first(lane, slot)?)));
-    for (slot, first) in slots.filter(|(_, first)| first.0 + media.geometry.slot_bytes() > hole.0) {
+    for (slot, first) in slots.filter(|(_, first)| first.0 + slot_bytes > hole.0) {
         let base = ring + slot as u64 * segment_bytes + SEGMENT_HEADER_BYTES as u64;
-        let mut bytes = vec![0; media.geometry.slot_bytes() as usize];
-        // Memory that cannot be read proves nothing; the hole itself was judged already.
-        if media.tails[tail].read(base, &mut bytes).is_err() {
-            continue;
-        }
-        let from = hole.0.saturating_sub(first.0).next_multiple_of(LINE_BYTES);
-        let lines = (from..bytes.len() as u64).step_by(LINE_BYTES as usize);
-        if lines.into_iter().any(|at| is_fenced(media, range, &bytes, at as usize, Lsn(first.0 + at), hole)) {
-            return true;
+        let mut from = hole.0.saturating_sub(first.0).next_multiple_of(LINE_BYTES);
+        while from < slot_bytes {
+            let len = (slot_bytes - from).min(WINDOW_BYTES);
+            window.resize(len as usize, 0);
+            // Memory that cannot be read proves nothing; the hole itself was judged already.
+            let readable = media.tails[tail].read(base + from, &mut window).is_ok();
+            let claims = window.chunks_exact(LINE_BYTES as usize).enumerate().filter(|_| readable);
+            for (line, bytes) in claims {
+                let at = from + line as u64 * LINE_BYTES;
+                if claims_fence(bytes, Lsn(first.0 + at), hole) && is_fenced(media, range, tail, base + at, bytes, slot_bytes - at)
+                {
+                    return true;
+                }
+            }
+            from += len;
         }
     }
     false
 }
 
-fn is_fenced(media: &Media, range: &EpochRange, bytes: &[u8], at: usize, lsn: Lsn, hole: Lsn) -> bool {
-    let Some(head) = bytes[at..].first_chunk::<HEADER_BYTES>() else { return false };
-    // Cheap looks first: nearly every line fails them.
-    let claims = Header::decode(head).is_some_and(|header| {
+/// A cheap look first: nearly every line fails it.
+fn claims_fence(line: &[u8], lsn: Lsn, hole: Lsn) -> bool {
+    line.first_chunk().and_then(Header::decode).is_some_and(|header| {
         header.lsn == lsn && lsn > hole && header.flags & (FIRST | FENCED) == FIRST | FENCED
-    });
-    if !claims {
-        return false;
-    }
+    })
+}
+
+fn is_fenced(media: &Media, range: &EpochRange, tail: usize, at: u64, line: &[u8], room: u64) -> bool {
+    let Some(head) = line.first_chunk::<HEADER_BYTES>() else { return false };
     let seal = media.seal(range);
-    peek(&seal, lsn, head, (bytes.len() - at) as u64)
-        .and_then(|header| verify(&seal, &header, &bytes[at..at + header.frame_bytes()]))
-        .is_ok()
+    let lsn = Header::decode(head).map_or(Lsn(0), |header| header.lsn);
+    let Ok(header) = peek(&seal, lsn, head, room) else { return false };
+    let mut frame = vec![0; header.frame_bytes()];
+    media.tails[tail].read(at, &mut frame).is_ok() && verify(&seal, &header, &frame).is_ok()
 }
 
 fn fenced_on_nvme(media: &Arc<Media>, range: &EpochRange, hole: Lsn) -> Result<bool> {
