@@ -1,14 +1,11 @@
 //! Verify: every byte that counts, in every tier that has it.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use crate::archive::open_objects;
 use crate::board::Water;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::media::Media;
 use crate::number::{Lane, LogId, Lsn};
 use crate::read::{FrameError, Group, GroupReader, LaneCursor, Stop};
 use crate::restore::verify_objects;
@@ -70,7 +67,7 @@ pub fn verify(config: &Config) -> Result<Verified> {
         findings: Vec::new(),
     };
     for lane in view.media().lanes() {
-        verify_lane(view.media(), lane, view.is_live(), &mut verified);
+        verify_lane(&view, lane, &mut verified);
     }
     verify_archive(config, view.id(), &mut verified)?;
     Ok(verified)
@@ -90,7 +87,8 @@ fn unreadable(lane: Lane, lsn: Lsn, what: String) -> Verified {
     }
 }
 
-fn verify_lane(media: &Arc<Media>, lane: Lane, live: bool, into: &mut Verified) {
+fn verify_lane(view: &View, lane: Lane, into: &mut Verified) {
+    let (media, live) = (view.media(), view.is_live());
     let oldest = media.oldest(lane);
     let published = media.board.published(lane);
     // All that counts, from whichever tier has it.
@@ -99,17 +97,8 @@ fn verify_lane(media: &Arc<Media>, lane: Lane, live: bool, into: &mut Verified) 
     into.frame_bytes += whole.bytes;
     note(into, "log", lane, whole.wrong);
     // NVMe by itself, as far as it is said to hold it.
-    let on_nvme = if live {
-        media.board.water(lane, Water::Drained)
-    } else {
-        media
-            .ranges(lane)
-            .iter()
-            .rev()
-            .nth(1)
-            .map_or(Lsn(0), |range| range.end)
-            .max(media.board.water(lane, Water::Drained))
-    };
+    let ended = media.ranges(lane).iter().rev().nth(1).map_or(Lsn(0), |range| range.end);
+    let on_nvme = if view.was_closed() { published } else { ended.max(media.board.water(lane, Water::Drained)) };
     let nvme = walk(LaneCursor::new(media.clone(), lane, oldest).without_tail(), on_nvme.min(published));
     into.nvme_bytes += nvme.bytes;
     note(into, "nvme", lane, nvme.wrong);

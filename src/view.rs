@@ -110,6 +110,11 @@ impl View {
         self.live
     }
 
+    /// Whether the last owner closed the log: NVMe then holds all of it.
+    pub fn was_closed(&self) -> bool {
+        self.record.closed
+    }
+
     /// Whether a tail is ordinary memory served as if it were persistent.
     pub fn is_emulated(&self) -> bool {
         self.emulated

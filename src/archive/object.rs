@@ -112,7 +112,7 @@ impl Claim {
         geometry.check().ok()?;
         let (ranges, archived) = (from.u32()?, from.u32()?);
         let ranges = from.many(ranges, 32, EpochRange::take)?;
-        let archived = from.many(archived, 8, |from| from.u64().map(Lsn))?;
+        let archived = from.many(archived, 8, Reader::lsn)?;
         Some(Claim { geometry, ranges, archived })
     }
 }
@@ -126,7 +126,7 @@ impl Run {
 
     fn take(from: &mut Reader<'_>) -> Option<Self> {
         let (lane, epoch, incarnation) = (Lane(from.u32()?), Epoch(from.u32()?), Incarnation(from.u64()?));
-        let (first, end, gsn) = (Lsn(from.u64()?), Lsn(from.u64()?), Gsn(from.u64()?));
+        let (first, end, gsn) = (from.lsn()?, from.lsn()?, Gsn(from.u64()?));
         let len = usize::try_from(from.u64()?).ok()?;
         Some(Run { lane, epoch, incarnation, first, end, gsn, frames: from.bytes(len)?.to_vec() })
     }

@@ -2,7 +2,7 @@
 
 use super::ending::{Failure, Outcome, Status};
 use super::format::Format;
-use super::output::Output;
+use super::output::{self, Output};
 use super::selection::{Reader, Selection};
 use crate::config::Config;
 use crate::read::{Cut, Record};
@@ -48,7 +48,7 @@ pub(super) fn run(args: &CatArgs, config: &Config) -> Outcome {
     out.flush()?;
     printed?;
     if args.format.positions {
-        eprintln!("--from {}", reader.position());
+        output::tell(format_args!("--from {}", reader.position()));
     }
     Ok(Status::Done)
 }
@@ -63,7 +63,8 @@ pub(super) fn each(
     loop {
         match reader.next()? {
             None => return Ok(()),
-            Some(record) if ends.get(record.lane.0 as usize).is_some_and(|end| record.lsn >= end.published) => {}
+            Some(record)
+                if ends.get(record.lane.0 as usize).is_some_and(|end| record.lsn >= end.published) => {}
             Some(record) if take(&record)? => continue,
             Some(_) => return Ok(()),
         }

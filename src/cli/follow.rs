@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::ending::{Failure, Outcome, Status};
 use super::format::Format;
-use super::output::Output;
+use super::output::{self, Output};
 use super::selection::{Reader, Selection};
 use crate::config::Config;
 use crate::read::Record;
@@ -47,7 +47,7 @@ pub(super) fn run(args: &FollowArgs, config: &Config) -> Outcome {
     follower.out.flush()?;
     followed?;
     if args.format.positions {
-        eprintln!("--from {}", follower.reader.position());
+        output::tell(format_args!("--from {}", follower.reader.position()));
     }
     Ok(Status::Done)
 }

@@ -71,7 +71,11 @@ struct LaneInfo {
 pub(super) fn run(args: &InfoArgs, config: &Config) -> Outcome {
     let view = View::open(config)?;
     let info = Info::of(&view, &record(config)?, config);
-    if args.json { output::print_json(&info)? } else { output::print(info.text().as_bytes())? }
+    if args.json {
+        output::print_json(&info)?
+    } else {
+        output::print(info.text().as_bytes())?
+    }
     Ok(Status::Done)
 }
 
@@ -89,8 +93,11 @@ fn record(config: &Config) -> Result<OpenRecord> {
 impl Info {
     fn of(view: &View, record: &OpenRecord, config: &Config) -> Self {
         let (nvme, paths) = view.places();
-        let tails: Vec<TailInfo> =
-            paths.into_iter().zip(&record.tails).map(|(path, tail)| TailInfo { path, medium: medium(tail) }).collect();
+        let tails: Vec<TailInfo> = paths
+            .into_iter()
+            .zip(&record.tails)
+            .map(|(path, tail)| TailInfo { path, medium: medium(tail) })
+            .collect();
         let owner = std::fs::read_to_string(config.dir.join("owner")).ok().filter(|_| view.is_live());
         let emulated = view.is_emulated();
         let (process, power) = promises(&record.tails, &nvme, emulated);
@@ -145,12 +152,15 @@ impl Info {
     }
 
     fn table(&self) -> String {
-        let head = ["lane", "oldest", "published", "durable", "stable", "drained", "archived", "tail", "nvme"];
+        let head =
+            ["lane", "oldest", "published", "durable", "stable", "drained", "archived", "tail", "nvme"];
         let mut text = row(head.map(String::from));
         for LaneInfo { watermarks: marks, tail_segments, nvme_segments } in &self.lanes {
-            let lsns = [marks.oldest, marks.published, marks.durable, marks.stable, marks.drained, marks.archived];
+            let lsns =
+                [marks.oldest, marks.published, marks.durable, marks.stable, marks.drained, marks.archived];
             let [oldest, published, durable, stable, drained, archived] = lsns.map(|lsn| count(lsn.0));
-            let (lane, tail, nvme) = (marks.lane.to_string(), tail_segments.to_string(), nvme_segments.to_string());
+            let (lane, tail, nvme) =
+                (marks.lane.to_string(), tail_segments.to_string(), nvme_segments.to_string());
             text += &row([lane, oldest, published, durable, stable, drained, archived, tail, nvme]);
         }
         text

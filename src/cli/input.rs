@@ -51,7 +51,9 @@ impl Input {
         let here = self.reader.buffer();
         match self.framing {
             Framing::Lines => !here.contains(&b'\n'),
-            Framing::Lengths => here.first_chunk().is_none_or(|len| here.len() - 4 < u32::from_le_bytes(*len) as usize),
+            Framing::Lengths => {
+                here.first_chunk().is_none_or(|len| here.len() - 4 < u32::from_le_bytes(*len) as usize)
+            }
         }
     }
 
@@ -100,7 +102,8 @@ impl Input {
             None => return Err(early("length")),
         };
         if len > RECORD_BYTES_MAX {
-            let message = format!("says that it has {len} bytes; no log takes more than 16 MiB, is the input framed?");
+            let message =
+                format!("says that it has {len} bytes; no log takes more than 16 MiB, is the input framed?");
             return Err(io::Error::other(message));
         }
         let read = (&mut self.reader).take(len as u64).read_to_end(into)?;

@@ -1,5 +1,6 @@
 //! Standard output, in whole records: each write(2) begins and ends with one.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -28,10 +29,25 @@ pub(super) fn print(text: &[u8]) -> Result<(), Failure> {
     stdout()?.write_all(text).map_err(failed)
 }
 
+/// Writes a line.
+pub(super) fn say(line: impl Display) -> Result<(), Failure> {
+    print(format!("{line}\n").as_bytes())
+}
+
+/// Writes a line to standard error.
+pub(super) fn tell(line: impl Display) {
+    progress(format_args!("{line}\n"));
+}
+
+/// Writes to standard error. Where that cannot be read there is nobody to tell.
+pub(super) fn progress(text: impl Display) {
+    drop(io::stderr().write_all(text.to_string().as_bytes()));
+}
+
 /// Writes a value as one line of JSON.
 pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value).map_err(|error| Failure::Failed(format!("as JSON: {error}")))?;
-    print(format!("{text}\n").as_bytes())
+    say(text)
 }
 
 /// Records on their way out.

@@ -46,7 +46,9 @@ pub(super) fn run(args: &RestoreArgs, config: &Config) -> Outcome {
         let lanes = restored.ends.iter().filter(|end| end.0 > 0).count();
         let (log, dir) = (restored.log, config.dir.display());
         let (objects, bytes) = (count(objects), count(frame_bytes));
-        let text = format!("log {log} restored in {dir}: {bytes} bytes of frames in {lanes} lanes from {objects} objects\n");
+        let text = format!(
+            "log {log} restored in {dir}: {bytes} bytes of frames in {lanes} lanes from {objects} objects\n"
+        );
         output::print(text.as_bytes())?;
     }
     Ok(Status::Done)

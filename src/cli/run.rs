@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::{Cli, Command};
 use super::ending::{Failure, Outcome};
-use super::{append, cat, completions, demo, follow, info, man, restore, verify};
+use super::{append, cat, completions, demo, follow, info, man, output, restore, verify};
 
 /// Runs `tierlog` with these arguments, the program's name first.
 ///
@@ -28,7 +28,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(status) => status.into(),
         Err(Failure::ReaderGone) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("tierlog: {failure}");
+            output::tell(format_args!("tierlog: {failure}"));
             failure.status().into()
         }
     }

@@ -3,6 +3,7 @@
 use tierlog_tiers::checksum::Crc32c;
 
 use super::{FORMAT_VERSION, Unreadable};
+use crate::number::{LINE_BYTES, Lsn};
 
 const HEAD_BYTES: usize = 24;
 
@@ -36,6 +37,11 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u64(&mut self) -> Option<u64> {
         Some(u64::from_le_bytes(self.bytes(8)?.try_into().ok()?))
+    }
+
+    /// A place where a frame may begin or end, far from where sums would overflow.
+    pub(crate) fn lsn(&mut self) -> Option<Lsn> {
+        self.u64().filter(|lsn| lsn.is_multiple_of(LINE_BYTES) && *lsn < 1 << 62).map(Lsn)
     }
 
     pub(crate) fn id(&mut self) -> Option<[u8; 16]> {

@@ -110,7 +110,7 @@ impl OpenRecord {
             let (id, medium, _) = (body.id()?, body.u32()?, body.u32()?);
             Some(TailRecord { id, medium })
         })?;
-        let starts = body.many(lanes, 8, |body| body.u64().map(Lsn))?;
+        let starts = body.many(lanes, 8, Reader::lsn)?;
         let ranges = body.many(ranges, RANGE_BYTES, EpochRange::take)?;
         Some(OpenRecord {
             log,
@@ -142,8 +142,8 @@ impl EpochRange {
             lane: Lane(body.u32()?),
             epoch: Epoch(body.u32()?),
             incarnation: Incarnation(body.u64()?),
-            first: Lsn(body.u64()?),
-            end: Lsn(body.u64()?),
+            first: body.lsn()?,
+            end: body.lsn()?,
         })
     }
 

@@ -43,7 +43,7 @@ impl SegmentHeader {
                 epoch: Epoch(body.u32()?),
                 incarnation: Incarnation(body.u64()?),
                 sequence: body.u64()?,
-                first: Lsn(body.u64()?),
+                first: body.lsn()?,
                 gsn_before: Gsn(body.u64()?),
             })
         };

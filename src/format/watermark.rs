@@ -43,10 +43,10 @@ impl Watermark {
                 epoch,
                 incarnation: Incarnation(body.u64()?),
                 turn: body.u64()?,
-                drained: Lsn(body.u64()?),
+                drained: body.lsn()?,
                 gsn: Gsn(body.u64()?),
-                checkpoint: Lsn(body.u64()?),
-                trimmed: Lsn(body.u64()?),
+                checkpoint: body.lsn()?,
+                trimmed: body.lsn()?,
             })
         };
         fields().ok_or(Unreadable::Damaged)

@@ -86,7 +86,7 @@ impl Head {
                     self.handed_out = false;
                 }
                 Err(Stop::Limit) if self.reader.cursor.at >= limit => return Ok(false),
-                Err(stop) => return Err(stop.into_error(self.lane(), at)),
+                Err(stop) => return Err(self.trimmed(at).unwrap_or_else(|| stop.into_error(self.lane(), at))),
             }
             let skip = self.group.items.partition_point(|item| item.lsn < self.from);
             self.next = skip;
@@ -95,6 +95,12 @@ impl Head {
             }
         }
         Ok(self.group.gsn <= closed)
+    }
+
+    /// Whether what was to be read next was given up meanwhile.
+    fn trimmed(&self, at: Lsn) -> Option<Error> {
+        let oldest = self.media().oldest(self.lane());
+        (at < oldest).then(|| Error::Trimmed { position: self.position(), oldest })
     }
 
     /// Leaves the group behind; what is committed from now on comes after it.

@@ -82,13 +82,13 @@ pub fn viewed(config: &Config) -> (Vec<Kept>, Option<Error>) {
     }
 }
 
-/// Commits `batches` at Power, in two lanes by turns, of one to three records each of up to a few hundred bytes.
-pub fn fill(log: &Log, batches: usize) {
+/// Commits `batches` at Power, in two lanes by turns, of one to three records each of less than `bytes_max`.
+pub fn fill(log: &Log, batches: usize, bytes_max: usize) {
     let mut writers = [log.writer().unwrap(), log.writer().unwrap()];
     for batch in 0..batches {
         let writer = &mut writers[batch % 2];
         for record in 0..=batch % 3 {
-            let payload: Vec<u8> = (0..(batch * 37 + record * 11) % 300).map(|i| (i + batch) as u8).collect();
+            let payload: Vec<u8> = (0..(batch * 397 + record * 11) % bytes_max).map(|i| (i + batch) as u8).collect();
             writer.append(batch as u32, &payload).unwrap();
         }
         writer.commit(Durability::Power).unwrap();

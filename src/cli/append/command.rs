@@ -86,7 +86,11 @@ pub(in crate::cli) fn run(args: &AppendArgs, config: Config) -> Outcome {
     let (done, failure) = appended?;
     let summary = Summary::new(&done, args.level, &media);
     let text = if args.json { summary.json()? } else { summary.text() };
-    if args.acks { eprint!("{text}") } else { output::print(text.as_bytes())? }
+    if args.acks {
+        output::tell(text.trim_end())
+    } else {
+        output::print(text.as_bytes())?
+    }
     failure.map_or(Ok(()), Err)?;
     closed?;
     Ok(Status::Done)
@@ -138,9 +142,11 @@ fn append(
         }
         let started = Instant::now();
         let dealt = Dealer::new(input, senders, args.batch.get(), pace, progress).deal();
-        let lanes: Vec<LaneDone> = lanes.into_iter().map(|lane| lane.join().map_err(panicked)).collect::<Result<_, _>>()?;
+        let lanes: Vec<LaneDone> =
+            lanes.into_iter().map(|lane| lane.join().map_err(panicked)).collect::<Result<_, _>>()?;
         let mut done = Done { lanes, seconds: started.elapsed().as_secs_f64() };
-        let failed = done.lanes.iter_mut().filter_map(|lane| lane.failure.take()).min_by_key(|(index, _)| *index);
+        let failed =
+            done.lanes.iter_mut().filter_map(|lane| lane.failure.take()).min_by_key(|(index, _)| *index);
         Ok((done, failed.map(|(_, failure)| failure).or(dealt.err())))
     })
 }
@@ -152,7 +158,11 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Failure {
 type Started<'scope> = (SyncSender<Chunk>, ScopedJoinHandle<'scope, LaneDone>);
 
 /// Starts one lane's thread and waits until it has its lane, so that lanes are taken in order.
-fn start<'scope, 'env>(scope: &'scope Scope<'scope, 'env>, log: &'env Log, work: LaneWork) -> Result<Started<'scope>, Failure> {
+fn start<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    log: &'env Log,
+    work: LaneWork,
+) -> Result<Started<'scope>, Failure> {
     let (sender, chunks) = sync_channel(CHUNKS_WAITING_MAX);
     let (ready, has_lane) = sync_channel(1);
     let body = move || match log.writer() {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::cli::ending::Failure;
 use crate::cli::figures::count;
 use crate::cli::input::Input;
+use crate::cli::output;
 
 /// Chunks that wait for a lane; then the input waits.
 pub(super) const CHUNKS_WAITING_MAX: usize = 2;
@@ -68,7 +69,13 @@ pub(super) struct Dealer {
 }
 
 impl Dealer {
-    pub(super) fn new(input: Input, lanes: Vec<SyncSender<Chunk>>, batch: u64, pace: Pace, progress: bool) -> Self {
+    pub(super) fn new(
+        input: Input,
+        lanes: Vec<SyncSender<Chunk>>,
+        batch: u64,
+        pace: Pace,
+        progress: bool,
+    ) -> Self {
         let lanes = lanes.into_iter().map(|lane| (lane, Chunk::default())).collect();
         Dealer { input, lanes, batch, pace, progress: progress.then(Instant::now), dealt: 0 }
     }
@@ -89,7 +96,7 @@ impl Dealer {
         // A lane that ended has the reason.
         drop(self.send_all());
         if self.progress.is_some() {
-            eprintln!("\r{} records", count(self.dealt));
+            output::tell(format_args!("\r{} records{:20}", count(self.dealt), ""));
         }
         dealt
     }
@@ -130,7 +137,11 @@ impl Dealer {
         if let Some(last) = self.progress.as_mut().filter(|last| last.elapsed() >= PROGRESS_EVERY) {
             *last = Instant::now();
             let rate = self.dealt as f64 / self.pace.since.elapsed().as_secs_f64();
-            eprint!("\r{} records, {} a second  ", count(self.dealt), count(rate as u64));
+            output::progress(format_args!(
+                "\r{} records, {} a second  ",
+                count(self.dealt),
+                count(rate as u64)
+            ));
         }
     }
 }

@@ -93,7 +93,13 @@ impl LaneWork {
         }
     }
 
-    fn take(&self, writer: &mut Writer, record: &[u8], done: &mut LaneDone, batch: &mut Option<Batch>) -> Result<(), Failure> {
+    fn take(
+        &self,
+        writer: &mut Writer,
+        record: &[u8],
+        done: &mut LaneDone,
+        batch: &mut Option<Batch>,
+    ) -> Result<(), Failure> {
         let open = batch.get_or_insert_with(|| Batch {
             records: 0,
             bytes: 0,

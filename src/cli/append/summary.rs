@@ -50,7 +50,8 @@ impl Summary {
     }
 
     pub(super) fn json(&self) -> Result<String, Failure> {
-        let text = serde_json::to_string(self).map_err(|error| Failure::Failed(format!("as JSON: {error}")))?;
+        let text =
+            serde_json::to_string(self).map_err(|error| Failure::Failed(format!("as JSON: {error}")))?;
         Ok(text + "\n")
     }
 

@@ -61,10 +61,16 @@ pub(super) fn compare(mut reader: Merged, flow: &Flow, acks: &[Ack]) -> Result<C
         let index = *number * LANES + lane;
         *number += 1;
         if record.payload != flow.get(index) {
-            return Err(mismatch(format!("lane {lane} at {}: not order {index}, which comes next there", record.lsn)));
+            return Err(mismatch(format!(
+                "lane {lane} at {}: not order {index}, which comes next there",
+                record.lsn
+            )));
         }
         if record.gsn < stamp {
-            return Err(mismatch(format!("lane {lane} at {}: stamp {} after {stamp}", record.lsn, record.gsn)));
+            return Err(mismatch(format!(
+                "lane {lane} at {}: stamp {} after {stamp}",
+                record.lsn, record.gsn
+            )));
         }
         stamp = record.gsn;
         if let Some(ack) = by_index.get(index as usize).copied().flatten() {

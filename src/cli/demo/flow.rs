@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::cli::ending::Failure;
 use crate::cli::figures::count;
 use crate::cli::input::{Framing, Input};
+use crate::cli::output;
 
 /// Orders that are generated, and at most taken from a file.
 const ORDERS: usize = 100_000;
@@ -51,7 +52,8 @@ impl Flow {
     /// 10,000, side.
     pub(super) fn generated(seed: u64) -> Flow {
         let mut numbers = Numbers::new(seed);
-        let (mut flow, mut ns, mut price, mut order) = (Flow::default(), 34_200_000_000_000_u64, 5_853_300_u64, 16_113_575_u64);
+        let (mut flow, mut ns, mut price, mut order) =
+            (Flow::default(), 34_200_000_000_000_u64, 5_853_300_u64, 16_113_575_u64);
         for _ in 0..ORDERS {
             ns += 1 + numbers.below(70_000_000);
             price = (price + 100 * numbers.below(21)).saturating_sub(1_000).max(1_000_000);
@@ -83,7 +85,12 @@ impl Flow {
             let again = flow.get(flow.ends.len() as u64 % lines as u64).to_vec();
             flow.push(&again);
         }
-        println!("Orders: {} of the {} lines taken from {}", count(flow.count()), count(lines as u64), path.display());
+        output::say(format_args!(
+            "Orders: {} of the {} lines taken from {}",
+            count(flow.count()),
+            count(lines as u64),
+            path.display()
+        ))?;
         Ok(flow)
     }
 

@@ -25,7 +25,12 @@ pub(super) struct Measured {
 ///
 /// # Errors
 /// A mismatch; the log's own.
-pub(super) fn measure(config: Config, flow: &Flow, records_max: u64, time_max: Duration) -> Result<Measured, Failure> {
+pub(super) fn measure(
+    config: Config,
+    flow: &Flow,
+    records_max: u64,
+    time_max: Duration,
+) -> Result<Measured, Failure> {
     let (log, _) = Log::open(config)?;
     let media = log.media();
     let started = Instant::now();
@@ -36,9 +41,10 @@ pub(super) fn measure(config: Config, flow: &Flow, records_max: u64, time_max: D
             let log = &log;
             threads.push(scope.spawn(move || write(log, flow, place, records_max / LANES, time_max, &taken)));
             // One after the other, so that the lanes are known; without its lane the thread says why below.
-            drop(has_lane.recv());
+            let _ = has_lane.recv();
         }
-        let joined = threads.into_iter().map(|thread| thread.join().map_err(|_| mismatch("a writer panicked"))?);
+        let joined =
+            threads.into_iter().map(|thread| thread.join().map_err(|_| mismatch("a writer panicked"))?);
         joined.collect::<Result<Vec<Latencies>, Failure>>()
     });
     let seconds = started.elapsed().as_secs_f64();
@@ -62,7 +68,7 @@ fn write(
 ) -> Result<Latencies, Failure> {
     let mut writer = log.writer()?;
     let until = Instant::now() + time_max;
-    drop(taken.send(()));
+    let _ = taken.send(());
     let mut latencies = Latencies::new();
     for number in 0..records_max {
         let order = flow.get(number * LANES + place);

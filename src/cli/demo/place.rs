@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::ending::Failure;
+use crate::cli::output;
 
 /// An empty directory, removed when dropped.
 #[derive(Debug)]
@@ -30,7 +31,8 @@ impl Place {
         }
         let mut entries = std::fs::read_dir(dir).map_err(Failure::io(dir.display()))?;
         if entries.next().is_some() {
-            let message = format!("{}: not empty: the demo takes an empty directory, or makes one", dir.display());
+            let message =
+                format!("{}: not empty: the demo takes an empty directory, or makes one", dir.display());
             return Err(Failure::Usage(message));
         }
         Ok(Place { dir: dir.into(), theirs: true, keep })
@@ -59,10 +61,10 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if self.keep {
-            return eprintln!("kept: {}", self.dir.display());
+            return output::tell(format_args!("kept: {}", self.dir.display()));
         }
         if let Err(error) = self.remove() {
-            eprintln!("{}: could not be removed: {error}", self.dir.display());
+            output::tell(format_args!("{}: could not be removed: {error}", self.dir.display()));
         }
     }
 }

@@ -10,6 +10,7 @@ use super::place::Place;
 use super::{crash, tiers};
 use crate::cli::ending::{Failure, Outcome, Status};
 use crate::cli::figures::count;
+use crate::cli::output;
 use crate::config::Config;
 use crate::log::Log;
 use crate::read::Cut;
@@ -56,10 +57,10 @@ pub(in crate::cli) fn run(args: &DemoArgs, dir: Option<&Path>) -> Outcome {
 }
 
 fn show(args: &DemoArgs, dir: &Path) -> Outcome {
-    println!("tierlog demo, seed {}, in {}", args.seed, dir.display());
+    output::say(format_args!("tierlog demo, seed {}, in {}", args.seed, dir.display()))?;
     let flow = match &args.file {
         Some(file) => Flow::of_file(file)?,
-        None => generated(args.seed),
+        None => generated(args.seed)?,
     };
     let orders = dir.join("orders");
     flow.write(&orders)?;
@@ -68,15 +69,15 @@ fn show(args: &DemoArgs, dir: &Path) -> Outcome {
     for emulated in [false, true] {
         crash_and_return(dir, &orders, &flow, emulated, &mut kills)?;
     }
-    tables(&measured);
-    println!("\nEverything acknowledged came back, and nothing else.");
+    tables(&measured)?;
+    output::say("\nEverything acknowledged came back, and nothing else.")?;
     Ok(Status::Done)
 }
 
-fn generated(seed: u64) -> Flow {
+fn generated(seed: u64) -> Result<Flow, Failure> {
     let flow = Flow::generated(seed);
-    println!("Orders: {} generated from the seed", count(flow.count()));
-    flow
+    output::say(format_args!("Orders: {} generated from the seed", count(flow.count())))?;
+    Ok(flow)
 }
 
 fn name(emulated: bool) -> &'static str {
@@ -89,7 +90,10 @@ fn config(dir: PathBuf, emulated: bool) -> Config {
 
 fn two_writers(dir: &Path, flow: &Flow, emulated: bool) -> Result<Measured, Failure> {
     let step = if emulated { 2 } else { 1 };
-    println!("\n{step}. Two writers commit at Power, one order a commit, {}", name(emulated));
+    output::say(format_args!(
+        "\n{step}. Two writers commit at Power, one order a commit, {}",
+        name(emulated)
+    ))?;
     let (log, commits, time) = match emulated {
         false => ("measured-disk", flow.count(), DISK_TIME_MAX),
         true => ("measured-emulated", EMULATED_COMMITS, EMULATED_TIME_MAX),
@@ -97,37 +101,63 @@ fn two_writers(dir: &Path, flow: &Flow, emulated: bool) -> Result<Measured, Fail
     let measured = measure(config(dir.join(log), emulated), flow, commits, time)?;
     let rate = measured.latencies.count() as f64 / measured.seconds;
     let mark = if measured.emulated { ", EMULATED" } else { "" };
-    println!("   {} commits, {} a second{mark}", count(measured.latencies.count()), count(rate as u64));
-    println!("   ok: read back whole, each lane in its order, all in the order of their stamps");
+    output::say(format_args!(
+        "   {} commits, {} a second{mark}",
+        count(measured.latencies.count()),
+        count(rate as u64)
+    ))?;
+    output::say("   ok: read back whole, each lane in its order, all in the order of their stamps")?;
     // A log of its own: what follows starts afresh.
     std::fs::remove_dir_all(dir.join(log)).map_err(Failure::io(log))?;
     Ok(measured)
 }
 
-fn crash_and_return(dir: &Path, orders: &Path, flow: &Flow, emulated: bool, kills: &mut Numbers) -> Result<(), Failure> {
+fn crash_and_return(
+    dir: &Path,
+    orders: &Path,
+    flow: &Flow,
+    emulated: bool,
+    kills: &mut Numbers,
+) -> Result<(), Failure> {
     let (step, kind) = if emulated { (4, "emulated") } else { (3, "disk") };
-    println!("\n{step}. A process appends with two lanes, {}, and is killed with SIGKILL", name(emulated));
+    output::say(format_args!(
+        "\n{step}. A process appends with two lanes, {}, and is killed with SIGKILL",
+        name(emulated)
+    ))?;
     let at = flow.count() / 8 + kills.below(flow.count() / 4);
     let acks = crash::killed(&dir.join(kind), orders, flow, emulated, at)?;
-    println!("   killed after {} acknowledgements of {} orders", count(acks.len() as u64), count(flow.count()));
+    output::say(format_args!(
+        "   killed after {} acknowledgements of {} orders",
+        count(acks.len() as u64),
+        count(flow.count())
+    ))?;
     let config = config(dir.join(kind), emulated);
     let (log, recovered) = Log::open(config.clone())?;
     for lane in recovered.lanes.iter().filter(|lane| lane.end.0 > 0) {
-        println!("   recovered: lane {} to {}: {}", lane.lane, count(lane.end.0), lane.why);
+        output::say(format_args!("   recovered: lane {} to {}: {}", lane.lane, count(lane.end.0), lane.why))?;
     }
     let came = compare(log.reader(&Cut::start())?, flow, &acks)?;
     log.close()?;
-    println!("   ok: {} orders came back, each lane from its first on without a gap", count(came.records()));
-    println!("   ok: every acknowledged order is there with its stamp, and nothing that was not put in");
+    output::say(format_args!(
+        "   ok: {} orders came back, each lane from its first on without a gap",
+        count(came.records())
+    ))?;
+    output::say("   ok: every acknowledged order is there with its stamp, and nothing that was not put in")?;
     let from = tiers::archived(&config, &dir.join(format!("{kind}-archive")));
     tiers::drain_and_archive(from.clone())?;
     let to = Config { dir: dir.join(format!("{kind}-restored")), ..from.clone() };
     tiers::restore_and_compare(&from, &to)
 }
 
-fn tables(measured: &[Measured]) {
-    println!("\nCommit latencies, Power, two writers, one order a commit");
+fn tables(measured: &[Measured]) -> Result<(), Failure> {
+    output::say("\nCommit latencies, Power, two writers, one order a commit")?;
     for measured in measured {
-        println!("\n{}: {}\n{}", name(measured.emulated), measured.power, measured.latencies.table());
+        output::say(format_args!(
+            "\n{}: {}\n{}",
+            name(measured.emulated),
+            measured.power,
+            measured.latencies.table()
+        ))?;
     }
+    Ok(())
 }

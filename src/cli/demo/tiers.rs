@@ -7,6 +7,7 @@ use super::compare::mismatch;
 use crate::cli::ending::Failure;
 use crate::cli::figures::count;
 use crate::cli::format::Format;
+use crate::cli::output;
 use crate::config::Config;
 use crate::log::Log;
 use crate::number::Lsn;
@@ -30,11 +31,15 @@ pub(super) fn archived(config: &Config, archive: &Path) -> Config {
 pub(super) fn drain_and_archive(config: Config) -> Result<(), Failure> {
     let (log, _) = Log::open(config)?;
     let bytes = reached(&log, "NVMe", |lane| lane.durable)?;
-    println!("   drained: {} bytes of frames on NVMe", count(bytes));
+    output::say(format_args!("   drained: {} bytes of frames on NVMe", count(bytes)))?;
     let bytes = reached(&log, "the archive", |lane| lane.archived)?;
     let metrics = log.metrics();
     log.close()?;
-    println!("   archived: {} bytes of frames in {} objects", count(bytes), count(metrics.objects_written));
+    output::say(format_args!(
+        "   archived: {} bytes of frames in {} objects",
+        count(bytes),
+        count(metrics.objects_written)
+    ))?;
     Ok(())
 }
 
@@ -48,7 +53,9 @@ fn reached(log: &Log, what: &str, mark: impl Fn(&LaneWatermarks) -> Lsn) -> Resu
         }
         if since.elapsed() > CATCH_UP_MAX {
             let trouble = log.metrics().archive_trouble.unwrap_or_default();
-            return Err(Failure::Failed(format!("{what} did not catch up in {CATCH_UP_MAX:?}: {lanes:?} {trouble}")));
+            return Err(Failure::Failed(format!(
+                "{what} did not catch up in {CATCH_UP_MAX:?}: {lanes:?} {trouble}"
+            )));
         }
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -58,20 +65,23 @@ fn reached(log: &Log, what: &str, mark: impl Fn(&LaneWatermarks) -> Lsn) -> Resu
 pub(super) fn restore_and_compare(from: &Config, to: &Config) -> Result<(), Failure> {
     let restored = crate::restore::restore(to)?;
     let (bytes, objects) = (count(restored.frame_bytes), count(restored.objects));
-    println!("   restored from {objects} objects alone: {bytes} bytes of frames");
+    output::say(format_args!("   restored from {objects} objects alone: {bytes} bytes of frames"))?;
     let (before, after) = (printed(from)?, printed(to)?);
     if before != after {
         let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
         return Err(mismatch(format!("the restored log prints otherwise from byte {same} on")));
     }
-    println!("   ok: `cat --json` of both is the same, {} bytes", count(before.len() as u64));
+    output::say(format_args!(
+        "   ok: `cat --json` of both is the same, {} bytes",
+        count(before.len() as u64)
+    ))?;
     for config in [from, to] {
         let verified = crate::verify::verify(config)?;
         if let Some(finding) = verified.findings.first() {
             return Err(mismatch(format!("verify of {}: {finding:?}", config.dir.display())));
         }
     }
-    println!("   ok: `verify` finds nothing wrong with either, nor with the archive");
+    output::say("   ok: `verify` finds nothing wrong with either, nor with the archive")?;
     Ok(())
 }
 

@@ -1,0 +1,90 @@
+//! Instructions of one append + commit at `Power` on an emulated tail, counted by callgrind: a figure that no neighbour
+//! disturbs.
+//!
+//! Runs itself under valgrind, which knows CLFLUSH and not CLWB: one line of the frame costs one instruction either way.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use clap::Parser;
+use tierlog::{Durability, FlushWith, Log, Writer};
+use tierlog_benches::emulated;
+
+type Failure = Box<dyn std::error::Error>;
+
+const RING_BYTES: u64 = 64 << 20;
+
+/// Counts the instructions of append + commit.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Payload sizes in bytes.
+    #[arg(long, value_delimiter = ',', default_value = "0,32,64,256")]
+    sizes: Vec<usize>,
+    /// Commits to count.
+    #[arg(long, default_value_t = 20_000)]
+    commits: u64,
+    /// Keeps callgrind's files in this directory, for callgrind_annotate.
+    #[arg(long)]
+    keep: Option<PathBuf>,
+    /// The part that valgrind runs.
+    #[arg(long, hide = true)]
+    counted: bool,
+}
+
+fn main() -> Result<(), Failure> {
+    let args = Args::parse();
+    if args.counted {
+        return args.sizes.iter().try_for_each(|size| run(*size, args.commits));
+    }
+    println!("{}", emulated::SURVIVES);
+    for size in &args.sizes {
+        let per_commit = count(&args, *size)? as f64 / args.commits as f64;
+        println!("{size:>6} B: {per_commit:.1} instructions per append + commit(Power)");
+    }
+    Ok(())
+}
+
+/// Instructions inside [`counted_commits`], as callgrind says.
+fn count(args: &Args, size: usize) -> Result<u64, Failure> {
+    let dir = tempfile::tempdir()?;
+    let out = args.keep.clone().unwrap_or_else(|| dir.path().to_path_buf()).join(format!("callgrind.{size}"));
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--collect-atstart=no", "--toggle-collect=*counted_commits*"])
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .arg(std::env::current_exe()?)
+        .args(["--counted", "--sizes", &size.to_string(), "--commits", &args.commits.to_string()])
+        .output()
+        .map_err(|error| format!("valgrind: {error}; install the package valgrind"))?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(format!("valgrind: {}\n{text}", output.status).into());
+    }
+    let collected = text.lines().find_map(|line| line.split_once("Collected :"));
+    let (_, number) = collected.ok_or_else(|| format!("valgrind says no \"Collected\":\n{text}"))?;
+    Ok(number.trim().parse()?)
+}
+
+fn run(size: usize, commits: u64) -> Result<(), Failure> {
+    let dir = tempfile::tempdir_in("/dev/shm")?;
+    let mut config = emulated::config(&dir.path().join("log"), RING_BYTES);
+    config.tail.flush = Some(FlushWith::Clflush);
+    config.nvme.uring = false;
+    let (log, _) = Log::open(config)?;
+    let mut writer = log.writer()?;
+    counted_commits(&mut writer, &vec![0x5a; size], commits)?;
+    let made = log.metrics().lanes[writer.lane().0 as usize].commits;
+    if made != commits {
+        return Err(format!("{commits} commits made, but the log says {made}").into());
+    }
+    Ok(())
+}
+
+/// What is counted; callgrind finds it by its name.
+#[inline(never)]
+fn counted_commits(writer: &mut Writer, payload: &[u8], commits: u64) -> Result<(), Failure> {
+    for _ in 0..commits {
+        writer.append(7, payload)?;
+        writer.commit(Durability::Power)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! Damage: one byte changed, anywhere. Reading gives exactly the same records, or an error, or verify a finding; never
+//! other records, and never fewer in silence.
+//!
+//! The one limit (docs/DURABILITY.md): of a log that crashed, rot in a lane's last fenced group looks like a torn end. How
+//! many changes fell under it is printed.
+
+mod support;
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use support::chance::Chance;
+use support::image::Image;
+use support::layout::{self, BLOCK_BYTES, LINE_BYTES};
+use support::records::{Kept, adopted, all, drained, fill, small, viewed};
+use tierlog::{Durability, Log, Medium, verify};
+
+/// Places tried beside the fields of headers, in each log.
+const SAMPLES: usize = 2_000;
+
+/// A log at rest, and what it holds.
+struct Subject {
+    medium: Medium,
+    image: Image,
+    records: Vec<Kept>,
+    /// It crashed: the last group of each lane may be taken for a torn end.
+    crashed: bool,
+}
+
+impl Subject {
+    fn closed(medium: Medium) -> Subject {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, _) = Log::open(small(dir.path(), medium)).unwrap();
+        fill(&log, 60, 600);
+        let records = all(&log);
+        log.close().unwrap();
+        Subject { medium, image: Image::take(dir.path()), records, crashed: false }
+    }
+
+    /// Everything was acknowledged at Power; a part is on NVMe only, a part in the tail only (of an emulated one).
+    fn crashed(medium: Medium) -> Subject {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, _) = Log::open(small(dir.path(), medium)).unwrap();
+        fill(&log, 240, 3000);
+        drained(&log);
+        let before = Image::take(dir.path());
+        for (lane, mut writer) in [log.writer().unwrap(), log.writer().unwrap()].into_iter().enumerate() {
+            for i in 0..40_usize {
+                writer.append(i as u32, &vec![lane as u8 + 1; i * 41 % 900]).unwrap();
+                writer.commit(Durability::Power).unwrap();
+            }
+        }
+        let mut image = Image::take(dir.path());
+        if medium == Medium::Emulated {
+            image.take_from(&before, "nvme");
+        }
+        // The board of the owner, who lives, is not for copies.
+        image.remove("owner");
+        let records = all(&log);
+        log.close().unwrap();
+        Subject { medium, image, records, crashed: true }
+    }
+
+    /// Every byte of every header, and a sample of all others; the tail's only where it counts.
+    fn places(&self, chance: &mut Chance) -> Vec<Place> {
+        let files = self.image.files().filter(|(name, _)| self.crashed || *name != Path::new("tail"));
+        let files: Vec<(&Path, &Vec<u8>)> = files.collect();
+        let mut places = Vec::new();
+        for (name, bytes) in &files {
+            let place = |at| Place { file: name.to_path_buf(), at };
+            places.extend(header_bytes(bytes, name.ends_with("tail")).into_iter().map(place));
+        }
+        let headers = places.len();
+        // Zeros that nobody reads are most of it: nine in ten places lie in lines that hold something.
+        let used = |bytes: &[u8]| bytes.chunks(LINE_BYTES).map(|line| line.iter().any(|byte| *byte != 0)).collect();
+        let used: Vec<Vec<bool>> = files.iter().map(|(_, bytes)| used(bytes)).collect();
+        while places.len() < headers + SAMPLES {
+            let file = chance.below(files.len());
+            let at = chance.below(files[file].1.len());
+            if used[file][at / LINE_BYTES] || chance.below(10) == 0 {
+                places.push(Place { file: files[file].0.to_path_buf(), at });
+            }
+        }
+        println!("{} bytes of headers, {SAMPLES} others", headers);
+        places
+    }
+
+    /// Whether `seen` is what was written, but for the last batch of a lane or two.
+    fn lacks_last_groups_only(&self, seen: &[Kept]) -> bool {
+        let last = |lane| self.records.iter().filter(|kept| kept.lane == lane).map(|kept| kept.gsn).max();
+        let lost: Vec<&Kept> = self.records.iter().filter(|kept| !seen.contains(kept)).collect();
+        seen.iter().all(|kept| self.records.contains(kept)) && lost.iter().all(|kept| last(kept.lane) == Some(kept.gsn))
+    }
+}
+
+/// A byte of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    file: PathBuf,
+    at: usize,
+}
+
+/// The bytes of blocks with a magic (of open records the first line's worth of fields and a few more), and of frame
+/// headers, at most a few hundred of each file.
+fn header_bytes(bytes: &[u8], tail: bool) -> Vec<usize> {
+    let mut all = Vec::new();
+    for at in layout::blocks(bytes) {
+        all.extend(at..at + layout::block_bytes(&bytes[at..]));
+    }
+    let frames_at = if tail { layout::RINGS_AT } else { BLOCK_BYTES };
+    let is_frame = |at: &usize| matches!(bytes[at + 24], 1..=8) && bytes[at + 25] <= 7 && bytes[at + 27] == 0;
+    let frames = (frames_at..bytes.len().saturating_sub(LINE_BYTES)).step_by(LINE_BYTES).filter(is_frame);
+    // First, last and a few between: each kind of frame is among them.
+    let frames: Vec<usize> = frames.collect();
+    let some = frames.len().div_ceil(6).max(1);
+    let chosen = frames.iter().step_by(some).chain(frames.last());
+    all.extend(chosen.flat_map(|at| *at..at + layout::HEADER_BYTES));
+    all
+}
+
+/// What became of the changes.
+#[derive(Debug, Default)]
+struct Counts {
+    harmless: AtomicUsize,
+    refused: AtomicUsize,
+    reading_ends: AtomicUsize,
+    found_by_verify: AtomicUsize,
+    last_group: AtomicUsize,
+}
+
+impl Subject {
+    /// Changes each place in turn and looks, on all processors.
+    fn try_all(&self, places: &[Place], seed: &mut Chance) {
+        let counts = Counts::default();
+        let wrong = Mutex::new(Vec::new());
+        let masks: Vec<u8> = places.iter().map(|_| seed.mask()).collect();
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(|| {
+                    let dir = self.image.copy();
+                    while let Some((place, mask)) = {
+                        let n = next.fetch_add(1, Ordering::Relaxed);
+                        places.get(n).map(|place| (place, masks[n]))
+                    } {
+                        if let Err(what) = self.change(dir.path(), place, mask, &counts) {
+                            wrong.lock().unwrap().push(format!("{place:?} ^ {mask:#04x}: {what}"));
+                        }
+                    }
+                });
+            }
+        });
+        let (wrong, kind) = (wrong.into_inner().unwrap(), if self.crashed { "crashed" } else { "closed" });
+        println!("{:?}, {kind}: {counts:?} of {}", self.medium, places.len());
+        assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), places.len(), some_of(&wrong));
+        assert!(counts.harmless.into_inner() < places.len(), "nothing was ever noticed");
+    }
+
+    fn change(&self, dir: &Path, place: &Place, mask: u8, counts: &Counts) -> Result<(), String> {
+        let file = File::options().read(true).write(true).open(dir.join(&place.file)).unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, place.at as u64).unwrap();
+        file.write_all_at(&[byte[0] ^ mask], place.at as u64).unwrap();
+        let answer = std::panic::catch_unwind(|| self.look(dir, counts));
+        file.write_all_at(&byte, place.at as u64).unwrap();
+        answer.unwrap_or_else(|_| Err("a panic".into()))
+    }
+
+    fn look(&self, dir: &Path, counts: &Counts) -> Result<(), String> {
+        let config = adopted(dir, self.medium);
+        let (seen, error) = viewed(&config);
+        let count = |counter: &AtomicUsize| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        };
+        if seen == self.records && error.is_none() {
+            return count(&counts.harmless);
+        }
+        if seen.iter().any(|kept| !self.records.contains(kept)) {
+            return Err("records that nobody wrote".into());
+        }
+        match error {
+            Some(_) if seen.is_empty() => return count(&counts.refused),
+            Some(_) if self.records.starts_with(&seen) => return count(&counts.reading_ends),
+            Some(error) => return Err(format!("out of order before {error}")),
+            None => {}
+        }
+        if verify(&config).is_ok_and(|verified| !verified.findings.is_empty()) {
+            return count(&counts.found_by_verify);
+        }
+        if self.crashed && self.lacks_last_groups_only(&seen) {
+            return count(&counts.last_group);
+        }
+        Err(format!("{} records of {} in silence", seen.len(), self.records.len()))
+    }
+}
+
+fn some_of(wrong: &[String]) -> String {
+    let step = wrong.len().div_ceil(40).max(1);
+    wrong.iter().step_by(step).cloned().collect::<Vec<_>>().join("\n")
+}
+
+fn every_change_is_harmless_or_noticed(subject: &Subject, test: &str) {
+    let mut chance = Chance::seeded("damage", test);
+    let places = subject.places(&mut chance);
+    subject.try_all(&places, &mut chance);
+}
+
+#[test]
+fn a_closed_log_on_an_ordinary_tail() {
+    every_change_is_harmless_or_noticed(&Subject::closed(Medium::File), "a_closed_log_on_an_ordinary_tail");
+}
+
+#[test]
+fn a_closed_log_on_an_emulated_tail() {
+    every_change_is_harmless_or_noticed(&Subject::closed(Medium::Emulated), "a_closed_log_on_an_emulated_tail");
+}
+
+#[test]
+fn a_crashed_log_on_an_ordinary_tail() {
+    every_change_is_harmless_or_noticed(&Subject::crashed(Medium::File), "a_crashed_log_on_an_ordinary_tail");
+}
+
+#[test]
+fn a_crashed_log_on_an_emulated_tail() {
+    every_change_is_harmless_or_noticed(&Subject::crashed(Medium::Emulated), "a_crashed_log_on_an_emulated_tail");
+}
+
+/// The same through a writing open, which builds on what it finds: what it accepts is what a view sees, it goes on, and
+/// the next open sees the same.
+#[test]
+fn a_writing_open_accepts_no_more_and_no_less() {
+    let mut chance = Chance::seeded("damage", "a_writing_open_accepts_no_more_and_no_less");
+    for subject in [Subject::closed(Medium::File), Subject::crashed(Medium::Emulated)] {
+        let mut places = subject.places(&mut chance);
+        let dir = subject.image.copy();
+        for _ in 0..60 {
+            let place = places.swap_remove(chance.below(places.len()));
+            let mut image = subject.image.clone();
+            image.file(&place.file)[place.at] ^= chance.mask();
+            image.put(dir.path());
+            let seen = viewed(&adopted(dir.path(), subject.medium));
+            let opened = Log::open(adopted(dir.path(), subject.medium));
+            let Ok((log, _)) = opened else {
+                assert_ne!(seen.0, subject.records, "{place:?}: a view reads all, and an open says {opened:?}");
+                continue;
+            };
+            if seen.1.is_some() {
+                continue;
+            }
+            assert_eq!(all(&log), seen.0, "{place:?}");
+            fill(&log, 4, 300);
+            let more = all(&log);
+            log.close().unwrap();
+            assert_eq!(viewed(&adopted(dir.path(), subject.medium)).0, more, "{place:?}");
+        }
+    }
+}
