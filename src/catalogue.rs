@@ -16,7 +16,7 @@ pub(crate) struct Entry {
     pub(crate) header: SegmentHeader,
 }
 
-/// Entries of each lane, in the order of (first LSN, epoch, sequence); the later of two at an LSN counts.
+/// Entries of each lane, in the order of (first LSN, epoch, sequence).
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     lanes: Vec<Vec<Entry>>,
@@ -34,15 +34,14 @@ impl Catalogue {
         lane.insert(at, entry);
     }
 
-    /// The segment of `epoch` that holds `lsn`, and the LSN at which the next one takes over.
+    /// The segment of `epoch` that holds `lsn`, and the LSN at which a later one takes over. One that was written later
+    /// counts from its first LSN on: it began where the one before was found to end.
     pub(crate) fn find(&self, lane: Lane, epoch: Epoch, lsn: Lsn) -> Option<(Entry, Option<Lsn>)> {
-        let entries = self.lanes.get(lane.0 as usize)?;
-        let mut of_epoch = entries.iter().filter(|entry| entry.header.epoch == epoch).peekable();
-        let mut found = None;
-        while let Some(entry) = of_epoch.next_if(|entry| entry.header.first <= lsn) {
-            found = Some(*entry);
-        }
-        Some((found?, of_epoch.peek().map(|entry| entry.header.first)))
+        let of_epoch = || self.of_lane(lane).iter().filter(|entry| entry.header.epoch == epoch);
+        let begun = of_epoch().filter(|entry| entry.header.first <= lsn);
+        let found = *begun.max_by_key(|entry| entry.header.sequence)?;
+        let later = of_epoch().filter(|entry| entry.header.sequence > found.header.sequence);
+        Some((found, later.map(|entry| entry.header.first).min()))
     }
 
     pub(crate) fn of_lane(&self, lane: Lane) -> &[Entry] {
@@ -66,8 +65,10 @@ impl Catalogue {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) catalogue: Catalogue,
-    /// Files without a header of this log: free to be written.
+    /// Files that were never written.
     pub(crate) free: Vec<u32>,
+    /// Files whose header is damaged.
+    pub(crate) damaged: Vec<u32>,
     /// The highest epoch in any header.
     pub(crate) epoch: Epoch,
 }
@@ -77,7 +78,7 @@ pub(crate) struct Found {
 /// # Errors
 /// [`Refusal::Foreign`] for a segment of another log, [`Refusal::Newer`] for a newer format; I/O errors.
 pub(crate) fn scan(nvme: &dyn Nvme, dir: &std::path::Path, log: LogId, lanes: u32) -> Result<Found> {
-    let mut found = Found { catalogue: Catalogue::new(lanes), free: Vec::new(), epoch: Epoch(0) };
+    let mut found = Found { catalogue: Catalogue::new(lanes), free: Vec::new(), damaged: Vec::new(), epoch: Epoch(0) };
     let files = nvme.files().map_err(Error::io(dir.display().to_string()))?;
     for name in files {
         let FileName::Segment(number) = name else { continue };
@@ -95,8 +96,13 @@ pub(crate) fn scan(nvme: &dyn Nvme, dir: &std::path::Path, log: LogId, lanes: u3
             Err(Unreadable::Version(version)) => {
                 return Err(Refusal::Newer { path, version, known: crate::format::FORMAT_VERSION }.into());
             }
-            // Never written, or its first write was torn: nothing in it was acknowledged.
-            Err(Unreadable::Blank | Unreadable::Damaged) => found.free.push(number),
+            // Never written.
+            Err(Unreadable::Blank) => found.free.push(number),
+            // Its first write was torn, or it rotted and holds what counts: left alone.
+            Err(Unreadable::Damaged) => {
+                tracing::warn!(path = %path.display(), "the segment's header is damaged: it is neither read nor reused");
+                found.damaged.push(number);
+            }
         }
     }
     Ok(found)

@@ -43,7 +43,7 @@ pub(super) fn run(args: &FollowArgs, config: &Config) -> Outcome {
     let reader = args.selection.reader(&view)?;
     let left = args.selection.limit.unwrap_or(u64::MAX);
     let mut follower = Follower { args, config, reader, view, out: Output::new()?, left, troubles: 0 };
-    let followed = follower.to_the_end();
+    let followed = follower.follow();
     follower.out.flush()?;
     followed?;
     if args.format.positions {
@@ -63,7 +63,7 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
-    fn to_the_end(&mut self) -> Result<(), Failure> {
+    fn follow(&mut self) -> Result<(), Failure> {
         let idle_max = self.args.idle_ms.map_or(Duration::MAX, Duration::from_millis);
         let mut last = Instant::now();
         while self.left > 0 {

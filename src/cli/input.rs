@@ -42,7 +42,7 @@ impl Input {
             Some(path) => Box::new(File::open(path).map_err(Failure::io(&name))?),
             None => Box::new(io::stdin()),
         };
-        let reader = if plain { source } else { decompressed(source).map_err(Failure::io(&name))? };
+        let reader = if plain { source } else { Box::new(Unpacked::Unknown(source)) };
         Ok(Input { name, reader: BufReader::with_capacity(BUFFER_BYTES, reader), framing, records: 0 })
     }
 
@@ -115,6 +115,26 @@ impl Input {
 pub(super) fn place(name: &str, framing: Framing, index: u64) -> String {
     let what = if framing == Framing::Lines { "line" } else { "record" };
     format!("{what} {} of {name}", index + 1)
+}
+
+/// Bytes, decompressed if they turn out to be gzip. Nothing is read before the first read: a producer may come late.
+enum Unpacked {
+    Unknown(Box<dyn Read>),
+    Known(Box<dyn Read>),
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Unpacked::Known(reader) => reader.read(into),
+            Unpacked::Unknown(source) => {
+                let mut reader = decompressed(std::mem::replace(source, Box::new(io::empty())))?;
+                let read = reader.read(into);
+                *self = Unpacked::Known(reader);
+                read
+            }
+        }
+    }
 }
 
 fn decompressed(mut source: Box<dyn Read>) -> io::Result<Box<dyn Read>> {

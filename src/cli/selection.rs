@@ -48,10 +48,10 @@ impl Selection {
             return Err(Failure::Usage(format!("there is no lane {lane}: the log has 0 to {}", lanes - 1)));
         }
         let reader = view.lane(lane, from.lane(lane).map(|position| position.lsn))?;
-        Ok(Reader::Lane(match self.stream {
+        Ok(Reader::Lane(Box::new(match self.stream {
             Some(stream) => reader.stream(stream),
             None => reader,
-        }))
+        })))
     }
 }
 
@@ -59,7 +59,7 @@ impl Selection {
 #[derive(Debug)]
 pub(super) enum Reader {
     Merged(Merged),
-    Lane(LaneReader),
+    Lane(Box<LaneReader>),
 }
 
 impl Reader {

@@ -110,7 +110,7 @@ fn read(path: &Path) -> Result<Config, Failure> {
 }
 
 /// A flag with the names that the configuration file uses.
-fn named<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+pub(super) fn named<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
     T: DeserializeOwned + Clone + Send + Sync + 'static,
 {

@@ -22,6 +22,8 @@ pub(crate) struct OpenTail {
     pub(crate) tail: Arc<Mapped>,
     pub(crate) id: Option<[u8; 16]>,
     pub(crate) record: Option<OpenRecord>,
+    /// A slot of its superblock is damaged.
+    pub(crate) damaged: bool,
 }
 
 /// The local tiers, locked by this process.
@@ -103,7 +105,7 @@ impl Places {
         if tierlog_tiers::tail::TailRead::len(&*tail.tail) < len {
             return Some("truncated".into());
         }
-        if tail.record.as_ref().is_none_or(|found| found.turn < self.nvme_turn) {
+        if !tail.damaged && tail.record.as_ref().is_none_or(|found| found.turn < self.nvme_turn) {
             return Some("older than the NVMe tier: an earlier copy of it".into());
         }
         let rebooted = known.medium == EMULATED && record.boot != boot;
@@ -157,8 +159,8 @@ fn open_tail(config: &Config, place: &TailPlace) -> Result<Option<OpenTail>> {
                 let what = "too short for a tail".into();
                 return Err(Refusal::Foreign { path: place.path.clone(), what }.into());
             }
-            let (record, id) = (read_tail(&place.path, &tail)?, read_tail_id(&tail)?);
-            Ok(Some(OpenTail { tail: Arc::new(tail), id, record }))
+            let ((record, damaged), id) = (read_tail(&place.path, &tail)?, read_tail_id(&tail)?);
+            Ok(Some(OpenTail { tail: Arc::new(tail), id, record, damaged }))
         }
         Err(MapError::Missing { .. }) => Ok(None),
         Err(error) => Err(map_error(config, error)),

@@ -10,7 +10,7 @@ use crate::board::Water;
 use crate::error::{Error, Result};
 use crate::media::Media;
 use crate::number::{Lane, Lsn};
-use crate::read::{Group, GroupReader, LaneCursor, Stop};
+use crate::read::{FrameError, LaneCursor};
 use crate::recover::Examined;
 use crate::runs::{LaneRuns, Marks, Pool, Sink, TailFrames};
 
@@ -38,18 +38,21 @@ pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<
     Ok(())
 }
 
-/// How far NVMe alone goes.
+/// How far NVMe alone goes, frame by frame, from the oldest LSN that the tail could still mend.
 fn end_on_nvme(media: &Arc<Media>, lane: Lane, from: Lsn, end: Lsn) -> Result<Lsn> {
-    let mut reader = GroupReader::new(LaneCursor::new(media.clone(), lane, from).without_tail());
-    let mut group = Group::default();
-    let mut reached = from;
-    loop {
-        match reader.next(end, &mut group) {
-            Ok(()) => reached = group.end,
-            Err(Stop::Frame(crate::read::FrameError::System(error))) => return Err(error),
-            Err(_) => return Ok(reached),
+    let in_tail = (0..media.board.slots()).filter_map(|slot| media.board.slot_first(lane, slot)).min();
+    let from = in_tail.map_or(from, |first| first.min(from));
+    let mut cursor = LaneCursor::new(media.clone(), lane, from).without_tail();
+    let mut frame = Vec::new();
+    while cursor.at < end {
+        frame.clear();
+        match cursor.frame(&mut frame) {
+            Ok(_) => {}
+            Err(FrameError::System(error)) => return Err(error),
+            Err(_) => break,
         }
     }
+    Ok(cursor.at)
 }
 
 /// What a killed process wrote may still be in the drive's cache.

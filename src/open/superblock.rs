@@ -86,15 +86,18 @@ pub(crate) fn newest(path: &Path, slots: Vec<Result<OpenRecord, Unreadable>>) ->
     Ok(newest)
 }
 
-/// The newest record in a tail.
-pub(crate) fn read_tail(path: &Path, tail: &dyn TailRead) -> Result<Option<OpenRecord>> {
+/// The newest record in a tail, and whether one of its slots is damaged: the newest may be gone then.
+pub(crate) fn read_tail(path: &Path, tail: &dyn TailRead) -> Result<(Option<OpenRecord>, bool)> {
     let mut slots = Vec::new();
     for slot in 0..2 {
         let mut bytes = vec![0; OPEN_RECORD_BYTES];
         tail.read(slot * OPEN_RECORD_BYTES as u64, &mut bytes).map_err(|fault| memory(&fault))?;
         slots.push(OpenRecord::decode(&bytes));
     }
-    newest(path, slots)
+    let damaged = slots.contains(&Err(Unreadable::Damaged));
+    // The tail's identity is kept apart from its slots.
+    slots.retain(|slot| *slot != Err(Unreadable::Damaged));
+    Ok((newest(path, slots)?, damaged))
 }
 
 pub(crate) fn write_tail<T: Tail>(tail: &T, record: &OpenRecord) -> Result<()> {

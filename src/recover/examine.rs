@@ -15,6 +15,7 @@ use crate::catalogue::{Catalogue, scan as scan_catalogue};
 use crate::config::Geometry;
 use crate::error::{Error, Refusal, Result};
 use crate::format::{EpochRange, OpenRecord, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::frame::{HEADER_BYTES, Header, Seal, peek, verify};
 use crate::media::{Horizon, Media};
 use crate::number::{Gsn, Lane, Lsn};
 use crate::runs::Marks;
@@ -137,23 +138,40 @@ fn place_slots(media: &Media, record: &OpenRecord) -> Result<()> {
     for lane in media.lanes() {
         let (tail, ring) = media.ring(lane);
         let Some(tail) = media.tails.get(tail) else { continue };
+        let seal = Seal::new(record.log, lane, record.epoch, record.incarnation);
         for slot in 0..media.board.slots() {
-            let mut bytes = [0; SEGMENT_HEADER_BYTES];
             let at = ring + slot as u64 * media.geometry.segment_bytes;
-            if at + media.geometry.segment_bytes > tail.len() || tail.read(at, &mut bytes).is_err() {
+            if at + media.geometry.segment_bytes > tail.len() {
                 continue;
             }
+            let mut bytes = [0; SEGMENT_HEADER_BYTES];
+            let header = tail.read(at, &mut bytes).ok().and_then(|()| SegmentHeader::decode(&bytes).ok());
             let ours = |header: &SegmentHeader| {
                 header.log == record.log
                     && header.lane == lane
                     && (header.epoch, header.incarnation) == (record.epoch, record.incarnation)
             };
-            if let Some(header) = SegmentHeader::decode(&bytes).ok().filter(ours) {
-                media.board.take_slot(lane, slot, header.first);
+            let first = match header {
+                Some(header) => ours(&header).then_some(header.first),
+                None => first_frame(&**tail, at + SEGMENT_HEADER_BYTES as u64, &seal, &media.geometry),
+            };
+            if let Some(first) = first {
+                media.board.take_slot(lane, slot, first);
             }
         }
     }
     Ok(())
+}
+
+/// Where a segment begins whose header is damaged: its first frame says so, if that is of this open.
+fn first_frame(tail: &dyn TailRead, at: u64, seal: &Seal, geometry: &Geometry) -> Option<Lsn> {
+    let mut head = [0; HEADER_BYTES];
+    tail.read(at, &mut head).ok()?;
+    let lsn = Header::decode(&head)?.lsn;
+    let header = peek(seal, lsn, &head, geometry.slot_bytes()).ok()?;
+    let mut frame = vec![0; header.frame_bytes()];
+    tail.read(at, &mut frame).ok()?;
+    verify(seal, &header, &frame).ok().map(|()| lsn)
 }
 
 /// Lanes in parallel, as many at once as there are processors.

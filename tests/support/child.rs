@@ -55,3 +55,33 @@ pub fn said(output: &[u8]) -> Vec<String> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     whole.lines().filter_map(|line| line.strip_prefix('@')).map(str::to_string).collect()
 }
+
+/// Starts `command`, lets it be for `time` from the time it says `word`, kills it, and tells all it said.
+pub fn kill_after(command: &mut Command, word: &str, time: std::time::Duration) -> Vec<String> {
+    use std::io::Read;
+    let mut child = command.spawn().unwrap();
+    let mut pipe = child.stdout.take().unwrap();
+    let (unsaid, begun) = std::sync::mpsc::channel::<()>();
+    let word = word.to_string();
+    let listener = std::thread::spawn(move || {
+        let (mut output, mut piece, mut unsaid) = (Vec::new(), vec![0; 64 << 10], Some(unsaid));
+        loop {
+            let n = pipe.read(&mut piece).unwrap();
+            output.extend_from_slice(&piece[..n]);
+            if unsaid.is_some() && said(&output).contains(&word) {
+                unsaid.take();
+            }
+            if n == 0 {
+                return output;
+            }
+        }
+    });
+    // Nothing is ever sent: the other end goes at the word.
+    let answer = begun.recv_timeout(std::time::Duration::from_secs(60));
+    assert_eq!(answer, Err(std::sync::mpsc::RecvTimeoutError::Disconnected), "not said within a minute");
+    std::thread::sleep(time);
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert!(std::os::unix::process::ExitStatusExt::signal(&status) == Some(9), "it ended by itself: {status}");
+    said(&listener.join().unwrap())
+}

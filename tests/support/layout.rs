@@ -43,10 +43,14 @@ pub fn blocks(bytes: &[u8]) -> Vec<usize> {
     (0..bytes.len()).step_by(LINE_BYTES).filter(|at| is_block(&bytes[*at..])).collect()
 }
 
-/// Offset in a tail of `lsn`, while the lane is in the first lap of its first epoch.
-pub fn first_lap(lane: u32, lsn: u64, segment_bytes: usize, segments: usize) -> usize {
-    let slot_bytes = segment_bytes - SEGMENT_HEADER_BYTES;
-    let (slot, in_slot) = (lsn as usize / slot_bytes, lsn as usize % slot_bytes);
-    assert!(slot < segments, "beyond the first lap");
-    RINGS_AT + lane as usize * segments * segment_bytes + slot * segment_bytes + SEGMENT_HEADER_BYTES + in_slot
+/// Offset in a tail of a lane's frame at `lsn`, by the header of the slot that holds it.
+pub fn place_of(tail: &[u8], lane: u32, lsn: u64, segment_bytes: usize, segments: usize) -> Option<usize> {
+    let ring = RINGS_AT + lane as usize * segments * segment_bytes;
+    let slots = (0..segments).map(|slot| ring + slot * segment_bytes).filter(|slot| is_block(&tail[*slot..]));
+    let word = |at: usize| u64::from_le_bytes(tail[at..at + 8].try_into().unwrap());
+    // Behind the head: log 16, lane u32, epoch u32, incarnation u64, sequence u64, first LSN u64.
+    let first = |slot: &usize| word(slot + HEAD_BYTES + 40);
+    let holds = |slot: &usize| first(slot) <= lsn && lsn - first(slot) < (segment_bytes - SEGMENT_HEADER_BYTES) as u64;
+    let slot = slots.filter(holds).max_by_key(first)?;
+    Some(slot + SEGMENT_HEADER_BYTES + (lsn - first(&slot)) as usize)
 }

@@ -15,6 +15,7 @@ use super::summary::Summary;
 use crate::cli::ending::{Failure, Outcome, Status};
 use crate::cli::input::{Framing, Input};
 use crate::cli::output;
+use crate::cli::settings::named;
 use crate::config::Config;
 use crate::durability::Durability;
 use crate::error::Error;
@@ -23,9 +24,9 @@ use crate::log::Log;
 const EXAMPLES: &str = "\
 Examples:
   tierlog append orders.csv.gz                            a record per line, each durable on its own
-  producer | tierlog append --batch 100                   a hundred lines a commit, all of them or none
+  producer | tierlog append --batch 100                   a hundred lines a commit, all or none
   tierlog append --framed --lanes-used 4 records.bin      four threads, each with a lane
-  tierlog append --rate 1000 --acks orders.csv            a thousand a second; a line for each commit
+  tierlog append --rate 1000 --acks orders.csv            a thousand a second, and a line for each
   tierlog append --emulated --level power orders.csv      figures for persistent memory, EMULATED";
 
 /// Appends records from a file or standard input
@@ -51,13 +52,14 @@ pub(in crate::cli) struct AppendArgs {
     /// The stream that every record is tagged with
     #[arg(long, value_name = "S", default_value_t = 0)]
     stream: u32,
-    /// What an acknowledged record survives: buffered (nothing yet), process (kill -9), power, machine
-    #[arg(long, default_value_t = Durability::Power)]
+    /// What an acknowledged record survives: nothing yet (buffered), kill -9 of this process, loss of power, loss of this
+    /// machine
+    #[arg(long, default_value = "power", value_parser = named::<Durability>(&["buffered", "process", "power", "machine"]))]
     level: Durability,
     /// Records in a commit
     #[arg(long, value_name = "N", default_value = "1")]
     batch: NonZeroU64,
-    /// Records per second at most, in all; later ones do not wait for what a slow commit lost
+    /// Records per second at most, in all; after a stall it catches up
     #[arg(long, value_name = "R", value_parser = positive)]
     rate: Option<f64>,
     /// A line on standard output as each commit returns: `ack lane=L index=I lsn=X gsn=G`, where I is the place in the
@@ -69,6 +71,12 @@ pub(in crate::cli) struct AppendArgs {
     json: bool,
 }
 
+impl AppendArgs {
+    fn framing(&self) -> Framing {
+        if self.framed { Framing::Lengths } else { Framing::Lines }
+    }
+}
+
 fn positive(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "not a number".to_string())?;
     if rate.is_finite() && rate > 0.0 { Ok(rate) } else { Err("above 0".into()) }
@@ -76,8 +84,7 @@ fn positive(text: &str) -> Result<f64, String> {
 
 /// Runs `tierlog append`.
 pub(in crate::cli) fn run(args: &AppendArgs, config: Config) -> Outcome {
-    let framing = if args.framed { Framing::Lengths } else { Framing::Lines };
-    let input = Input::open(args.file.as_deref(), framing, args.plain)?;
+    let input = Input::open(args.file.as_deref(), args.framing(), args.plain)?;
     let acks = if args.acks { Some(Arc::new(output::stdout()?)) } else { None };
     let (log, _) = Log::open(config)?;
     let appended = can_be_kept(&log, args.level).and_then(|()| append(args, &log, input, acks));
@@ -134,7 +141,7 @@ fn append(
                 stream: args.stream,
                 acks: acks.clone(),
                 name: name.clone(),
-                framing: if args.framed { Framing::Lengths } else { Framing::Lines },
+                framing: args.framing(),
             };
             let (sender, lane) = start(scope, log, work)?;
             senders.push(sender);

@@ -4,14 +4,17 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::compare::{Ack, LANES, mismatch};
 use super::flow::Flow;
 use crate::cli::ending::Failure;
 use crate::number::{Gsn, Lsn};
 
-/// How long the whole of the orders would take.
+/// How long the whole of the orders takes where the disk keeps up.
 const SECONDS: u64 = 4;
+/// Killed after this long where it does not.
+const TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A child that does not outlive us.
 struct Appending(Child);
@@ -24,7 +27,7 @@ impl Drop for Appending {
     }
 }
 
-/// Runs `tierlog append` on `orders` (the flow as a file), kills it with SIGKILL once `acks` were read, and returns every
+/// Runs `tierlog append` on `orders` (the flow as a file), kills it with SIGKILL once `acks` were read or it took too long, and returns every
 /// acknowledgement that it gave.
 ///
 /// # Errors
@@ -41,7 +44,7 @@ pub(super) fn killed(
     let mut command = Command::new(program);
     command.args(["append", "--framed", "--acks", "--level", "power"]);
     command.args(["--lanes-used", &LANES.to_string(), "--rate", &flow.count().div_ceil(SECONDS).to_string()]);
-    command.arg("--medium").arg(if emulated { "emulated" } else { "auto" });
+    command.arg("--medium").arg(if emulated { "emulated" } else { "file" });
     command.arg("--dir").arg(dir).arg(orders);
     let stderr = File::create_new(&errors).map_err(Failure::io(errors.display()))?;
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn();
@@ -57,11 +60,12 @@ pub(super) fn killed(
 }
 
 fn acks_until_killed(child: &mut Child, stdout: ChildStdout, acks: u64) -> Result<Vec<Ack>, Failure> {
-    let mut read = Vec::new();
+    let (mut read, mut alive, since) = (Vec::new(), true, Instant::now());
     for line in BufReader::new(stdout).lines() {
         let line = line.map_err(Failure::io("acknowledgements"))?;
         read.push(parse(&line).ok_or_else(|| mismatch(format!("not an acknowledgement: {line:?}")))?);
-        if read.len() as u64 == acks {
+        if alive && (read.len() as u64 >= acks || since.elapsed() >= TIME_MAX) {
+            alive = false;
             child.kill().map_err(Failure::io("killing tierlog append"))?;
         }
     }
