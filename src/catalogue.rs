@@ -16,7 +16,7 @@ pub(crate) struct Entry {
     pub(crate) header: SegmentHeader,
 }
 
-/// Entries of each lane, in the order of (first LSN, epoch, sequence).
+/// Entries of each lane, in the order in which they were written: by (epoch, sequence).
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     lanes: Vec<Vec<Entry>>,
@@ -29,7 +29,7 @@ impl Catalogue {
 
     pub(crate) fn insert(&mut self, entry: Entry) {
         let Some(lane) = self.lanes.get_mut(entry.header.lane.0 as usize) else { return };
-        let key = |e: &Entry| (e.header.first, e.header.epoch, e.header.sequence);
+        let key = |e: &Entry| (e.header.epoch, e.header.sequence);
         let at = lane.partition_point(|other| key(other) <= key(&entry));
         lane.insert(at, entry);
     }
@@ -53,11 +53,12 @@ impl Catalogue {
         self.lanes.iter_mut().flat_map(|lane| lane.extract_if(.., |entry| gone(entry))).collect()
     }
 
-    /// Takes out the segments that hold nothing at or above `keep`: those behind which another one begins at or below it.
+    /// Takes out the segments that hold nothing at or above `keep`: those written before the one that holds it.
     pub(crate) fn take_below(&mut self, lane: Lane, keep: Lsn) -> Vec<Entry> {
-        let Some(entries) = self.lanes.get_mut(lane.0 as usize) else { return Vec::new() };
-        let first_kept = entries.iter().rposition(|entry| entry.header.first <= keep).unwrap_or(0);
-        entries.drain(..first_kept).collect()
+        let key = |entry: &Entry| (entry.header.epoch, entry.header.sequence);
+        let begun = self.of_lane(lane).iter().filter(|entry| entry.header.first <= keep);
+        let Some(holder) = begun.map(key).max() else { return Vec::new() };
+        self.take_if(|entry| entry.header.lane == lane && key(entry) < holder)
     }
 }
 
@@ -115,4 +116,43 @@ fn read_header(file: &Arc<dyn NvmeFile>) -> io::Result<Result<SegmentHeader, Unr
     let mut block = Block::zeroed(BLOCK_BYTES);
     file.read(0, &mut block)?;
     Ok(SegmentHeader::decode(&block))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::number::{Gsn, Incarnation};
+
+    fn entry(epoch: u32, sequence: u64, first: u64) -> Entry {
+        let (log, lane, incarnation) = (LogId([1; 16]), Lane(0), Incarnation(1));
+        let (epoch, first, gsn_before) = (Epoch(epoch), Lsn(first), Gsn(0));
+        let header = SegmentHeader { log, lane, epoch, incarnation, sequence, first, gsn_before };
+        Entry { file: sequence as u32, header }
+    }
+
+    /// A run that failed left segment 2; what it held was written again, from 512 on, to segment 3.
+    fn after_a_failed_run() -> Catalogue {
+        let mut catalogue = Catalogue::new(1);
+        [entry(1, 2, 1024), entry(1, 1, 0), entry(1, 3, 512)].into_iter().for_each(|entry| catalogue.insert(entry));
+        catalogue
+    }
+
+    #[test]
+    fn what_was_written_later_counts_from_where_it_begins() {
+        let catalogue = after_a_failed_run();
+        let found = |lsn| catalogue.find(Lane(0), Epoch(1), Lsn(lsn)).map(|(entry, next)| (entry.file, next));
+        assert_eq!(found(0), Some((1, Some(Lsn(512)))));
+        assert_eq!(found(512), Some((3, None)));
+        assert_eq!(found(2048), Some((3, None)));
+        assert!(catalogue.find(Lane(0), Epoch(2), Lsn(0)).is_none());
+    }
+
+    #[test]
+    fn trimming_keeps_the_segment_that_holds_the_oldest_record() {
+        let files = |keep| -> Vec<u32> {
+            after_a_failed_run().take_below(Lane(0), Lsn(keep)).iter().map(|entry| entry.file).collect()
+        };
+        assert_eq!(files(448), []);
+        assert_eq!(files(1536), [1, 2]);
+    }
 }

@@ -10,7 +10,7 @@ use tierlog_tiers::nvme::RunQueue;
 use tierlog_tiers::tail::Tail;
 
 use crate::archive::Archiver;
-use crate::board::Water;
+use crate::board::{SHUT, Water};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::format::OpenRecord;
@@ -116,6 +116,21 @@ impl<T: Tail> Engine<T> {
         // What was published meanwhile goes along.
         let upto = self.media.board.published(lane).max(end);
         self.write_run(lane, &mut runs, upto, true, &mut Sink::Now)?;
+        drop(runs);
+        self.stability.raise(&self.media.board);
+        Ok(())
+    }
+
+    /// At close: everything published in `lane` is on NVMe, proved there if drains are. Then the tail is not needed.
+    pub(crate) fn finish_lane(&self, lane: Lane) -> Result<()> {
+        let upto = self.media.board.published(lane);
+        let mut runs = self.runs(lane);
+        if runs.durable() < upto {
+            self.write_run(lane, &mut runs, upto, true, &mut Sink::Now)?;
+        }
+        if self.config.nvme.read_back {
+            runs.prove(&self.media, self.media.board.water(lane, Water::Drained), upto)?;
+        }
         drop(runs);
         self.stability.raise(&self.media.board);
         Ok(())
@@ -241,20 +256,18 @@ impl<T: Tail> Engine<T> {
         }
     }
 
+    /// Whether a commit can be taken at all, before anything is stored for it.
+    #[inline]
+    pub(crate) fn takes_commits(&self, lane: Lane) -> Result<()> {
+        self.lane(lane).check(lane)?;
+        if self.media.board.floor() == SHUT { Err(Error::Closed) } else { Ok(()) }
+    }
+
     /// Whether the batch that ends at `end` is still part of the log.
     pub(crate) fn survived(&self, end: Position) -> Result<()> {
-        let lost = || Error::Lost { position: end };
-        if end.epoch == self.epoch {
-            return if end.lsn <= self.media.board.published(end.lane) { Ok(()) } else { Err(lost()) };
-        }
-        let ranges = self.media.ranges(end.lane);
-        let known = ranges.iter().find(|range| range.epoch == end.epoch);
-        // An epoch without a range was trimmed: whatever it held counted.
-        if end.epoch > self.epoch || known.is_some_and(|range| end.lsn > range.end) {
-            Err(lost())
-        } else {
-            Ok(())
-        }
+        self.media.check_lane(end.lane)?;
+        let ahead = end.epoch == self.epoch && end.lsn > self.media.board.published(end.lane);
+        if ahead || self.media.is_lost(end) { Err(Error::Lost { position: end }) } else { Ok(()) }
     }
 
     /// Drops what neither a checkpoint nor the archive needs any more.

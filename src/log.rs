@@ -1,6 +1,7 @@
 //! The log: one open of it, from `open` to `close`.
 
 use std::fmt;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::number::{Gsn, Lane, LogId, Lsn, Position};
 use crate::open::{self, Recovered};
 use crate::read::{Cut, LaneReader, Merged, batch_start};
-use crate::reaper::run_reaper;
+use crate::reaper::{Errand, run_reaper};
 use crate::report::{LaneMetrics, LaneWatermarks, Media, Metrics};
 use crate::runs::{run_drainer, run_keeper};
 use crate::writer::Writer;
@@ -53,8 +54,17 @@ impl Log {
         let (engine, recovered, errands) = open::begin(config)?;
         let topology = Topology::detect();
         let nodes = tail_nodes(&engine.config, &topology);
-        let mut threads = Vec::new();
-        for (tail, node) in nodes.iter().enumerate() {
+        let mut log = Log { engine, threads: Mutex::default(), nodes, shared: Mutex::new(None), closed: false };
+        // Dropping the log ends the threads that were started.
+        log.start_threads(&topology, errands)?;
+        tracing::info!(log = %log.id(), epoch = recovered.epoch.0, clean = recovered.clean, "log opened");
+        Ok((log, recovered))
+    }
+
+    fn start_threads(&mut self, topology: &Topology, errands: Receiver<Errand>) -> Result<()> {
+        let engine = &self.engine;
+        let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (tail, node) in self.nodes.iter().enumerate() {
             let per_tail = engine.media.geometry.lanes_per_tail();
             let lanes: Vec<Lane> = (0..per_tail).map(|lane| Lane(tail as u32 * per_tail + lane)).collect();
             let cpus = node.and_then(|node| topology.cpus_of(node)).unwrap_or_default();
@@ -65,18 +75,16 @@ impl Log {
                     pin(&cpus);
                     run_drainer(engine, &part);
                 };
-                threads.push(start(&engine, format!("tierlog-drain-{tail}"), work)?);
+                threads.push(start(engine, format!("tierlog-drain-{tail}"), work)?);
             }
         }
-        threads.push(start(&engine, "tierlog-keeper".into(), run_keeper)?);
+        threads.push(start(engine, "tierlog-keeper".into(), run_keeper)?);
         let reap = move |engine: &Arc<Engine<Mapped>>| run_reaper(engine, &errands);
-        threads.push(start(&engine, "tierlog-reaper".into(), reap)?);
+        threads.push(start(engine, "tierlog-reaper".into(), reap)?);
         if engine.archiver.is_some() {
-            threads.push(start(&engine, "tierlog-archiver".into(), run_archiver)?);
+            threads.push(start(engine, "tierlog-archiver".into(), run_archiver)?);
         }
-        tracing::info!(log = %engine.media.log, epoch = recovered.epoch.0, clean = recovered.clean, "log opened");
-        let (threads, shared) = (Mutex::new(threads), Mutex::new(None));
-        Ok((Log { engine, threads, nodes, shared, closed: false }, recovered))
+        Ok(())
     }
 
     /// The log's identity.
@@ -165,14 +173,18 @@ impl Log {
         self.same_process()?;
         for position in cut.iter() {
             let (media, lane) = (&self.engine.media, position.lane);
-            if lane.0 >= media.geometry.lanes || position.lsn > self.engine.stable(lane) {
+            media.check_lane(lane)?;
+            if media.is_lost(position) {
+                return Err(Error::Lost { position });
+            }
+            if position.lsn > self.engine.stable(lane) {
                 let message =
                     format!("lane {lane} at {}: a checkpoint cannot pass what is stable", position.lsn);
                 return Err(Error::Config(message));
             }
             let at = batch_start(media, lane, position.lsn, media.oldest(lane))?;
             if at > self.engine.marks.of(lane).checkpoint {
-                self.engine.marks.set(lane, |mark| mark.checkpoint = at)?;
+                self.engine.marks.set(lane, |mark| mark.checkpoint = mark.checkpoint.max(at))?;
             }
         }
         self.engine.trim_to_checkpoints()
@@ -210,12 +222,12 @@ impl Log {
         let engine = &self.engine;
         let mut first = Ok(());
         for lane in engine.media.lanes() {
-            let published = engine.media.board.published(lane);
-            let done = engine.lane(lane).check(lane).and_then(|()| engine.make_durable(lane, published));
+            let done = engine.lane(lane).check(lane).and_then(|()| engine.finish_lane(lane));
             first = first.and(done);
         }
         if first.is_ok() {
-            first = open::write_closed(engine, gsn);
+            let newest = engine.media.lanes().map(|lane| engine.runs(lane).durable_batch().1).max();
+            first = open::write_closed(engine, newest.map_or(gsn, |newest| newest.max(gsn)));
         }
         for path in engine.board_path.iter().chain([&engine.config.dir.join("owner")]) {
             if let Err(error) = std::fs::remove_file(path) {
@@ -267,6 +279,9 @@ fn start<T: Tail>(
     let run = move || {
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&engine))).is_err() {
             engine.poison_all(&cause);
+            if let Some(archiver) = &engine.archiver {
+                archiver.end(Error::Poisoned { lane: Lane(0), cause: cause.into() });
+            }
         }
     };
     std::thread::Builder::new().name(name).spawn(run).map_err(Error::io("a background thread"))

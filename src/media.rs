@@ -14,10 +14,10 @@ use tierlog_tiers::tail::TailRead;
 use crate::board::{Board, Water};
 use crate::catalogue::{self, Catalogue};
 use crate::config::Geometry;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::{EpochRange, OPEN_RECORD_BYTES};
 use crate::frame::Seal;
-use crate::number::{Gsn, Lane, LogId, Lsn};
+use crate::number::{Gsn, Lane, LogId, Lsn, Position};
 use crate::order::Order;
 
 /// Where the rings begin in a tail: behind two slots for open records, on a huge page.
@@ -124,6 +124,30 @@ impl Media {
         let per_tail = self.geometry.lanes_per_tail();
         let (tail, ring) = (lane.0 / per_tail, lane.0 % per_tail);
         (tail as usize, RINGS_AT + u64::from(ring) * self.geometry.ring_bytes())
+    }
+
+    /// Whether the lane's tail is there at all.
+    pub(crate) fn has_tail(&self, lane: Lane) -> bool {
+        self.tails.get(self.ring(lane).0).is_some_and(|tail| !tail.is_empty())
+    }
+
+    /// # Errors
+    /// [`Error::Config`] for a lane that the log does not have.
+    pub(crate) fn check_lane(&self, lane: Lane) -> Result<()> {
+        if lane.0 < self.geometry.lanes {
+            return Ok(());
+        }
+        Err(Error::Config(format!("there is no lane {lane}: the log has {}", self.geometry.lanes)))
+    }
+
+    /// Whether a position is beyond what survived of its epoch: a later one began before it. An epoch that lost
+    /// everything has no range of its own.
+    pub(crate) fn is_lost(&self, position: Position) -> bool {
+        let ranges = self.ranges.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(ranges) = ranges.get(position.lane.0 as usize) else { return true };
+        let later = ranges.iter().find(|range| range.epoch > position.epoch);
+        later.is_some_and(|range| position.lsn > range.first)
+            || ranges.last().is_some_and(|last| position.epoch > last.epoch || position.lsn > last.end)
     }
 
     /// The lane's oldest LSN that is still there.

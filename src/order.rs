@@ -45,14 +45,20 @@ impl Order {
         self.membarrier.is_some()
     }
 
-    /// A stamp above `last`, the floor and, if it can be trusted, UTC. `None` when the log is shut.
+    /// A stamp above `last`, the floor and, if it can be trusted, UTC. `None` when the log is shut. One that leads UTC
+    /// raises the floor, so that whoever closes the order closes it above.
     #[inline]
     pub(crate) fn draw(&self, board: &Board, last: Gsn) -> Option<Gsn> {
         let floor = board.floor();
         if floor == SHUT {
             return None;
         }
-        Some(Gsn(self.clock.now_ns().max(last.0 + 1).max(floor + 1)))
+        let now = self.clock.now_ns();
+        let gsn = now.max(last.0 + 1).max(floor + 1);
+        if gsn > now {
+            board.raise_floor(gsn.min(SHUT - 1));
+        }
+        Some(Gsn(gsn))
     }
 
     /// What was handed out with this stamp comes before whatever is committed from now on.

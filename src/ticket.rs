@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::durability::Commit;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A commit under way. Wait for it, await it, or drop it: the commit goes on all the same.
 #[derive(Debug)]
@@ -14,9 +14,15 @@ pub struct Ticket {
     state: Arc<Shared>,
 }
 
-/// The end that completes a ticket.
-#[derive(Debug, Clone)]
+/// The end that completes a ticket; dropped without a word, it completes it with [`Error::Closed`].
+#[derive(Debug)]
 pub(crate) struct Completer(Arc<Shared>);
+
+impl Drop for Completer {
+    fn drop(&mut self) {
+        self.settle(Err(Error::Closed));
+    }
+}
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -27,6 +33,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     result: Option<Result<Commit>>,
+    settled: bool,
     waker: Option<Waker>,
 }
 
@@ -84,8 +91,16 @@ impl Future for Ticket {
 }
 
 impl Completer {
-    pub(crate) fn complete(&self, result: Result<Commit>) {
+    pub(crate) fn complete(self, result: Result<Commit>) {
+        self.settle(result);
+    }
+
+    /// The first result stays.
+    fn settle(&self, result: Result<Commit>) {
         let mut state = self.0.state();
+        if std::mem::replace(&mut state.settled, true) {
+            return;
+        }
         state.result = Some(result);
         let waker = state.waker.take();
         drop(state);

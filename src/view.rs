@@ -78,7 +78,7 @@ impl View {
         let geometry = open::geometry_of(&record)?;
         let mut tails: Vec<Arc<dyn TailRead>> = Vec::new();
         for place in config.tail_places() {
-            tails.push(open_tail(&place.path, &record)?);
+            tails.push(open_tail(&place.path, &record, &geometry)?);
         }
         if tails.len() != geometry.tails as usize {
             return Err(Error::Config(format!("the log has {} tails, name their places", geometry.tails)));
@@ -163,8 +163,11 @@ fn owner_is_about(config: &Config) -> bool {
     config.dir.join("owner").exists()
 }
 
-fn open_tail(path: &Path, record: &OpenRecord) -> Result<Arc<dyn TailRead>> {
+fn open_tail(path: &Path, record: &OpenRecord, geometry: &Geometry) -> Result<Arc<dyn TailRead>> {
     match MappedView::open(path) {
+        Ok(tail) if tail.len() < open::tail_bytes(geometry) => {
+            Err(crate::error::Refusal::TailLost { path: path.into(), what: "truncated".into() }.into())
+        }
         Ok(tail) => Ok(Arc::new(tail)),
         // A log that was closed needs nothing of its tails.
         Err(MapError::Missing { .. }) if record.closed => Ok(Arc::new(NoTail)),

@@ -164,6 +164,7 @@ impl<T: Tail> Writer<T> {
         if !self.core().has_open_batch() {
             return Ok(());
         }
+        engine.takes_commits(self.lane())?;
         if engine.visible_first() && self.core().has_unstamped() {
             // The stamp will cover the batches before this one too: what they depend on is stored before the abort.
             self.depend();
@@ -186,6 +187,8 @@ impl<T: Tail> Writer<T> {
         self.core().observe(stamp.gsn);
         if stamp.end.epoch == self.engine.epoch {
             self.engine.media.hand_out(stamp.end.lane, stamp.end.lsn, stamp.gsn);
+        } else {
+            self.engine.order.saw(&self.engine.media.board, stamp.gsn);
         }
         Ok(())
     }
@@ -208,8 +211,9 @@ impl<T: Tail> Writer<T> {
     #[inline]
     fn stamp(&mut self) -> Result<()> {
         let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
+        self.engine.takes_commits(core.lane())?;
         if !core.has_open_batch() && !core.has_unstamped() {
-            return self.engine.lane(core.lane()).check(core.lane());
+            return Ok(());
         }
         if self.engine.visible_first() {
             self.depend();
@@ -236,7 +240,6 @@ impl<T: Tail> Writer<T> {
         let engine = &*self.engine;
         let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
         let state = engine.lane(core.lane());
-        state.check(core.lane())?;
         if !core.has_pending() {
             core.append_deps(&engine.media.board, &[]);
         }

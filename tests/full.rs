@@ -179,19 +179,18 @@ fn a_poisoned_lane_holds_back_no_other() {
     narrow.fill_up();
     append_until_refused(&mut first, 0, Durability::Power);
     narrow.free();
-    let began = cpu_time();
+    // Until the poisoned lane is quiet, and the drainer's turn.
+    std::thread::sleep(Duration::from_millis(100));
     for n in 0..200 {
         second.append(n, &record(n)).unwrap();
         second.commit(Durability::Power).unwrap();
     }
     assert!(log.metrics().lanes[second.lane().0 as usize].segments_retired > 2);
     // Nobody spins over what cannot be drained.
-    std::thread::sleep(Duration::from_millis(500));
-    let spent = cpu_time() - began;
     let before = cpu_time();
     std::thread::sleep(Duration::from_secs(1));
     let idle = cpu_time() - before;
-    assert!(idle < Duration::from_millis(300), "{idle:?} of processor in an idle second ({spent:?} before)");
+    assert!(idle < Duration::from_millis(300), "{idle:?} of processor in an idle second");
 }
 
 /// Of the threads of this process that belong to logs: other tests run beside this one.

@@ -118,7 +118,12 @@ fn a_million_commits_make_no_system_call() {
 }
 
 fn traceable(trace: &Path) -> Result<(), String> {
-    let tried = Command::new("strace").arg("-o").arg(trace).arg("true").output().map_err(|error| error.to_string())?;
+    let tried = Command::new("strace")
+        .arg("-o")
+        .arg(trace)
+        .arg("true")
+        .output()
+        .map_err(|error| error.to_string())?;
     if tried.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&tried.stderr).into_owned()) }
 }
 
@@ -146,7 +151,11 @@ fn between_markers(trace: &str) -> Option<(Vec<&str>, usize)> {
 #[test]
 fn what_a_trace_says() {
     let line = |thread: u32, call: &str| format!("{thread}  {call}\n");
-    let quiet = [line(5, &format!("statx(AT_FDCWD, \"{BEGINS}\", 0) = -1")), line(6, "write(1)"), line(5, &format!("statx(\"{ENDS}\")"))];
+    let quiet = [
+        line(5, &format!("statx(AT_FDCWD, \"{BEGINS}\", 0) = -1")),
+        line(6, "write(1)"),
+        line(5, &format!("statx(\"{ENDS}\")")),
+    ];
     assert_eq!(between_markers(&quiet.concat()), Some((vec![], 1)));
     let split = [
         line(5, &format!("statx(AT_FDCWD, \"{BEGINS}\", <unfinished ...>")),

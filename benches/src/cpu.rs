@@ -59,7 +59,8 @@ fn pin(cpus: &[u32]) -> Result<(), String> {
 /// CPUs of the calling thread, as the kernel tells them.
 fn allowed() -> Result<Vec<u32>, String> {
     let status = fs::read_to_string("/proc/thread-self/status").map_err(|error| error.to_string())?;
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).ok_or("no CPU list")?;
+    let list =
+        status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).ok_or("no CPU list")?;
     let mut cpus = Vec::new();
     for part in list.trim().split(',') {
         let (from, to) = part.split_once('-').unwrap_or((part, part));

@@ -6,9 +6,10 @@
 //! - `placement`: where an ordinary tail lies best
 
 pub mod cpu;
+pub mod disturbances;
 pub mod emulated;
-pub mod sizes;
 pub mod peak;
 pub mod quantiles;
 pub mod raw;
+pub mod sizes;
 pub mod ticks;

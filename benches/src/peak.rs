@@ -22,7 +22,9 @@ impl Memory {
         let status = fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
         let kib = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|rest| rest.trim_start_matches(':').trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            let number = line.and_then(|rest| {
+                rest.trim_start_matches(':').trim().strip_suffix(" kB")?.parse::<u64>().ok()
+            });
             number.ok_or_else(|| format!("no {name} in /proc/self/status"))
         };
         Ok(Memory {

@@ -14,7 +14,9 @@ pub struct Latencies(Histogram<u64>);
 
 impl Default for Latencies {
     fn default() -> Self {
-        Latencies(Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("bounds and digits that a histogram takes"))
+        Latencies(
+            Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("bounds and digits that a histogram takes"),
+        )
     }
 }
 

@@ -55,7 +55,11 @@ pub(crate) fn run_archiver<T: Tail>(engine: &Arc<Engine<T>>) {
                 pause = (pause * 2).min(RETRY_AFTER_MAX);
             }
             Err(error) => {
-                engine.poison_all(&error.to_string());
+                // A foreign owner ends every promise of this open; anything else, what waits for the archive.
+                if let Error::Refused(Refusal::Superseded { .. }) = error {
+                    engine.poison_all(&error.to_string());
+                }
+                tracing::error!(%error, "archiving ended");
                 return archiver.end(error);
             }
         }

@@ -38,6 +38,9 @@ struct Open {
     frames: u32,
     /// Whether one of its headers was stored: then its LSNs are spent.
     stored: bool,
+    /// Whether its deps frame, or its abort frame, was appended: a retry after an error appends no other.
+    has_deps: bool,
+    has_abort: bool,
 }
 
 /// Whether a frame can be appended now.
@@ -258,6 +261,7 @@ impl<M: TailLane> Core<M> {
 
     /// Adds a frame that belongs to the engine; the reserve has room for it.
     fn append_own(&mut self, board: &Board, kind: Kind, body: &[u8]) {
+        debug_assert!(self.ring.has(frame_bytes(body.len())), "every append keeps room for the closing frames");
         let at = self.ring.at;
         self.store(at, body);
         let partial = self.seal.over(self.ring.lsn, body);
@@ -266,6 +270,9 @@ impl<M: TailLane> Core<M> {
 
     /// Closes the batch without a stamp, a fence or publication.
     pub(crate) fn close_unstamped(&mut self, board: &Board) {
+        if self.pending.is_none() {
+            self.append_deps(board, &[]);
+        }
         self.seal_pending(board, LAST, Gsn(0));
         self.open = Open::default();
         self.closed = self.ring.lsn;
@@ -303,9 +310,13 @@ impl<M: TailLane> Core<M> {
 
     /// Makes the batch end in a deps frame, also when there is nothing else in it: a stamp for what came before.
     pub(crate) fn append_deps(&mut self, board: &Board, deps: &[Dep]) {
+        if self.open.has_deps {
+            return;
+        }
         let mut body = std::mem::take(&mut self.deps_body);
         encode_deps(deps, &mut body);
         self.append_own(board, Kind::Deps, &body);
+        self.open.has_deps = true;
         self.deps_body = body;
     }
 
@@ -339,7 +350,10 @@ impl<M: TailLane> Core<M> {
             self.open = Open::default();
             return false;
         }
-        self.append_own(board, Kind::Abort, &[]);
+        if !self.open.has_abort {
+            self.append_own(board, Kind::Abort, &[]);
+            self.open.has_abort = true;
+        }
         true
     }
 }

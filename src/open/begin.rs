@@ -112,6 +112,11 @@ pub(crate) fn begin(config: Config) -> Result<(Arc<Engine<Mapped>>, Recovered, R
     let tails: Vec<Arc<Mapped>> = taken.into_iter().map(|(tail, _)| tail).collect();
     let mut opening = Opening { places, geometry, record, marks, examined, pool, tails, objects };
     opening.write_record()?;
+    if created {
+        // A tail that knows only the first turn is of a log that never began: making it was interrupted.
+        opening.record.turn += 1;
+        opening.write_record()?;
+    }
     opening.drop_dead_segments();
     let archiver = opening.claim(&config, archived)?;
     let (engine, errands) = assemble(opening, config, boot, archiver)?;

@@ -53,6 +53,9 @@ impl Places {
         let nvme = Directory::open(&nvme_path, &options).map_err(|error| nvme_error(config, error))?;
         let nvme = Arc::new(nvme);
         let path = nvme_path.join("superblock");
+        if config.create {
+            remove_unfinished(&nvme, &path)?;
+        }
         let file = match nvme.open(FileName::Superblock, true) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && config.create => {
                 nvme.create(FileName::Superblock, SUPERBLOCK_BYTES)
@@ -133,6 +136,16 @@ impl Places {
         }
         Ok(taken)
     }
+}
+
+/// A superblock cut short by a crash while it was made: nothing else is there yet.
+fn remove_unfinished(nvme: &Directory, path: &Path) -> Result<()> {
+    let io = || Error::io(path.display().to_string());
+    let alone = nvme.files().map_err(io())? == [FileName::Superblock];
+    if alone && nvme.open(FileName::Superblock, false).map_err(io())?.len() < SUPERBLOCK_BYTES {
+        nvme.remove(FileName::Superblock).map_err(io())?;
+    }
+    Ok(())
 }
 
 pub(crate) fn tail_bytes(geometry: &Geometry) -> u64 {

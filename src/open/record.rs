@@ -49,7 +49,7 @@ pub(super) fn next_record(
     tails: &[(Arc<Mapped>, [u8; 16])],
     archived: Option<&Archived>,
 ) {
-    if record.epoch > Epoch(0) {
+    if record.epoch > Epoch(0) && !record.archive.is_empty() {
         record.opens.push((record.epoch, record.incarnation));
     }
     record.epoch = Epoch(1 + record.epoch.max(archived.map_or(Epoch(0), |archived| archived.epoch)).0);

@@ -9,26 +9,28 @@ use tierlog_tiers::nvme::FileName;
 use crate::board::Water;
 use crate::error::{Error, Result};
 use crate::media::Media;
-use crate::number::{Lane, Lsn};
+use crate::number::{Epoch, Lane, Lsn};
 use crate::read::{FrameError, LaneCursor};
 use crate::recover::Examined;
-use crate::runs::{LaneRuns, Marks, Pool, Sink, TailFrames};
+use crate::runs::{LaneRuns, Marks, MediaFrames, Pool, Sink};
 
 /// Moves and flushes; afterwards NVMe alone holds everything that counts.
 pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<()> {
     let media = &examined.media;
     for scan in &examined.scans {
         let lane = scan.lane;
-        flush_segments(media, lane, scan.from)?;
+        let Some(range) = examined.ranges[lane.0 as usize].last() else { continue };
+        flush_segments(media, lane, range.epoch)?;
         let nvme_end = end_on_nvme(media, lane, scan.from, scan.end)?;
         if nvme_end >= scan.end {
             continue;
         }
-        let Some(range) = examined.ranges[lane.0 as usize].last() else { continue };
         let sequence =
             media.catalogue().of_lane(lane).iter().map(|entry| entry.header.sequence).max().unwrap_or(0);
         let mut runs = LaneRuns::new(media, *range, nvme_end, sequence);
-        runs.write(media, pool, &mut TailFrames::new(media), scan.end, true, &mut Sink::Now)?;
+        let mut frames = MediaFrames::new(LaneCursor::new(media.clone(), lane, nvme_end));
+        runs.write(media, pool, &mut frames, scan.end, true, &mut Sink::Now)?;
+        runs.prove(media, nvme_end, scan.end)?;
         marks.set(lane, |mark| {
             (mark.epoch, mark.incarnation) = (range.epoch, range.incarnation);
             (mark.drained, mark.gsn) = (scan.end, scan.gsn);
@@ -56,12 +58,10 @@ fn end_on_nvme(media: &Arc<Media>, lane: Lane, from: Lsn, end: Lsn) -> Result<Ls
 }
 
 /// What a killed process wrote may still be in the drive's cache.
-fn flush_segments(media: &Media, lane: Lane, from: Lsn) -> Result<()> {
+fn flush_segments(media: &Media, lane: Lane, epoch: Epoch) -> Result<()> {
     let files: Vec<u32> = {
         let catalogue = media.catalogue();
-        let entries = catalogue.of_lane(lane);
-        let first = entries.partition_point(|entry| entry.header.first <= from).saturating_sub(1);
-        entries[first.min(entries.len())..].iter().map(|entry| entry.file).collect()
+        catalogue.of_lane(lane).iter().filter(|entry| entry.header.epoch == epoch).map(|entry| entry.file).collect()
     };
     for number in files {
         let what = format!("segment {number:08}");

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES};
 use crate::frame::{Bad, Header, Seal};
 use crate::media::{Horizon, Media};
-use crate::number::{Lane, Lsn};
+use crate::number::{LINE_BYTES, Lane, Lsn};
 
 /// Bytes copied out of the tail at once.
 const WINDOW_BYTES: u64 = 64 << 10;
@@ -135,14 +135,22 @@ impl LaneCursor {
         let published = media.board.published(self.lane);
         let there = if published > self.at { published.0 - self.at.0 } else { u64::MAX };
         let mut len = there.min(slot_bytes - in_slot).min(WINDOW_BYTES);
+        let mut grown = false;
         loop {
-            self.window.fill(&*media.tails[tail], at, self.at, len as usize)?;
+            if let Err(fault) = self.window.fill(&*media.tails[tail], at, self.at, len as usize) {
+                if len <= LINE_BYTES || grown {
+                    return Err(fault);
+                }
+                // A bad page ahead must not cost the good frames before it.
+                len = LINE_BYTES;
+                continue;
+            }
             let found = self.window.frame(seal, self.at, into);
             if let Err(Short::Needs(bytes)) = found
                 && bytes <= slot_bytes - in_slot
                 && bytes > len
             {
-                len = bytes;
+                (len, grown) = (bytes, true);
                 continue;
             }
             let still = media.board.slot_still(self.lane, slot, word);

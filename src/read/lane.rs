@@ -8,7 +8,7 @@ use super::group::{Group, GroupReader, Stop};
 use crate::error::{Error, Result};
 use crate::frame::FIRST;
 use crate::media::{Horizon, Media};
-use crate::number::{Gsn, Lane, Lsn, Position};
+use crate::number::{Gsn, LINE_BYTES, Lane, Lsn, Position};
 
 /// How long a follower sleeps between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -52,10 +52,7 @@ impl Head {
     /// # Errors
     /// [`Error::Trimmed`], [`Error::Lost`].
     pub(super) fn new(media: &Arc<Media>, lane: Lane, from: Option<Position>) -> Result<Self> {
-        if lane.0 >= media.geometry.lanes {
-            let message = format!("there is no lane {lane}: the log has {}", media.geometry.lanes);
-            return Err(Error::Config(message));
-        }
+        media.check_lane(lane)?;
         let oldest = media.oldest(lane);
         let from = match from {
             Some(position) => check(media, position, oldest)?,
@@ -142,16 +139,13 @@ impl Head {
 }
 
 fn check(media: &Media, position: Position, oldest: Lsn) -> Result<Lsn> {
+    if !position.lsn.0.is_multiple_of(LINE_BYTES) {
+        return Err(Error::Config(format!("{}: no record begins there: LSNs are multiples of {LINE_BYTES}", position.lsn)));
+    }
     if position.lsn < oldest {
         return Err(Error::Trimmed { position, oldest });
     }
-    let ranges = media.ranges(position.lane);
-    let lost = |range: &crate::format::EpochRange| range.epoch == position.epoch && position.lsn > range.end;
-    let ahead = ranges.last().is_some_and(|range| position.epoch > range.epoch);
-    if ahead || ranges.iter().any(lost) {
-        return Err(Error::Lost { position });
-    }
-    Ok(position.lsn)
+    if media.is_lost(position) { Err(Error::Lost { position }) } else { Ok(position.lsn) }
 }
 
 /// Where to begin so as to read on from `from`, which may lie inside a batch: the start of a batch at or before it.

@@ -26,6 +26,8 @@ pub struct Merged {
     order: BinaryHeap<Reverse<(Gsn, usize, Lsn)>>,
     /// Heads that had nothing when last looked at.
     idle: Vec<usize>,
+    /// Heads that could not be read.
+    broken: Vec<usize>,
     closed: Gsn,
     stream: Option<u32>,
 }
@@ -36,7 +38,7 @@ impl Merged {
             media.lanes().map(|lane| Head::new(media, lane, from.lane(lane))).collect::<Result<_>>()?;
         let idle = (0..heads.len()).collect();
         let order = BinaryHeap::with_capacity(heads.len());
-        let mut merged = Merged { media: media.clone(), heads, order, idle, closed: Gsn(0), stream: None };
+        let mut merged = Merged { media: media.clone(), heads, order, idle, broken: Vec::new(), closed: Gsn(0), stream: None };
         merged.refresh()?;
         Ok(merged)
     }
@@ -92,6 +94,9 @@ impl Merged {
 
     /// Moves behind the next record at or below the closed stamp.
     fn advance(&mut self) -> Result<Option<(usize, usize)>> {
+        while let Some(head) = self.broken.pop() {
+            self.load(head)?;
+        }
         while let Some(Reverse((_, head, _))) = self.order.peek().copied() {
             while let Some(index) = self.heads[head].take() {
                 if self.stream.is_none_or(|stream| self.heads[head].group.items[index].stream == stream) {
@@ -106,21 +111,31 @@ impl Merged {
     }
 
     fn load(&mut self, head: usize) -> Result<()> {
-        if self.heads[head].load(self.closed)? {
-            let group = &self.heads[head].group;
-            self.order.push(Reverse((group.gsn, head, group.start)));
-        } else {
-            self.idle.push(head);
+        match self.heads[head].load(self.closed) {
+            Ok(true) => {
+                let group = &self.heads[head].group;
+                self.order.push(Reverse((group.gsn, head, group.start)));
+                Ok(())
+            }
+            Ok(false) => {
+                self.idle.push(head);
+                Ok(())
+            }
+            // Nothing is given out past a lane that cannot be read: the next call meets the same error.
+            Err(error) => {
+                self.broken.push(head);
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     /// Closes what was published meanwhile, and looks at the lanes that had nothing.
     fn refresh(&mut self) -> Result<()> {
         self.closed = self.media.closed();
+        let mut result = Ok(());
         for head in std::mem::take(&mut self.idle) {
-            self.load(head)?;
+            result = result.and(self.load(head));
         }
-        Ok(())
+        result
     }
 }

@@ -81,7 +81,8 @@ pub(crate) fn scan_lane(media: &Arc<Media>, range: &EpochRange, mark: &Watermark
     let hole = Hole {
         below_watermark: at < from,
         below_tail: oldest_slot(media, lane).is_some_and(|first| at < first),
-        fenced_beyond: fenced_beyond(media, range, at)?,
+        // What a lost tail held is given up by the user's word: what vouches for it on NVMe does not count.
+        fenced_beyond: media.has_tail(lane) && fenced_beyond(media, range, at)?,
         unreadable,
         misplaced,
     };
@@ -95,8 +96,12 @@ pub(crate) fn scan_lane(media: &Arc<Media>, range: &EpochRange, mark: &Watermark
     }
 }
 
+/// Start of the oldest segment of a ring of which every segment is in use: only then was the one before it given up. In a
+/// ring on its first lap nothing says that what comes before was ever fenced.
 fn oldest_slot(media: &Media, lane: Lane) -> Option<Lsn> {
-    (0..media.board.slots()).filter_map(|slot| media.board.slot_first(lane, slot)).min()
+    let slots = media.board.slots();
+    let firsts: Vec<Lsn> = (0..slots).filter_map(|slot| media.board.slot_first(lane, slot)).collect();
+    if firsts.len() == slots { firsts.into_iter().min() } else { None }
 }
 
 /// Whether a valid frame beyond the hole says that everything before it was stable.
@@ -114,10 +119,15 @@ fn fenced_in_tail(media: &Media, range: &EpochRange, hole: Lsn) -> bool {
         let base = ring + slot as u64 * segment_bytes + SEGMENT_HEADER_BYTES as u64;
         let mut from = hole.0.saturating_sub(first.0).next_multiple_of(LINE_BYTES);
         while from < slot_bytes {
-            let len = (slot_bytes - from).min(WINDOW_BYTES);
+            let mut len = (slot_bytes - from).min(WINDOW_BYTES);
             window.resize(len as usize, 0);
-            // Memory that cannot be read proves nothing; the hole itself was judged already.
-            let readable = media.tails[tail].read(base + from, &mut window).is_ok();
+            let mut readable = media.tails[tail].read(base + from, &mut window).is_ok();
+            if !readable {
+                // Memory that cannot be read proves nothing; what lies behind it may.
+                len = LINE_BYTES;
+                window.resize(len as usize, 0);
+                readable = media.tails[tail].read(base + from, &mut window).is_ok();
+            }
             let claims = window.chunks_exact(LINE_BYTES as usize).enumerate().filter(|_| readable);
             for (line, bytes) in claims {
                 let at = from + line as u64 * LINE_BYTES;
@@ -152,12 +162,13 @@ fn fenced_on_nvme(media: &Arc<Media>, range: &EpochRange, hole: Lsn) -> Result<b
     let entries: Vec<_> = {
         let catalogue = media.catalogue();
         let of_lane = catalogue.of_lane(range.lane);
-        // The segment that should hold the hole, and everything behind.
-        let from = of_lane.partition_point(|entry| entry.header.first <= hole).saturating_sub(1);
+        // The segment that should hold the hole, and everything written behind it.
+        let holder = catalogue.find(range.lane, range.epoch, hole).map_or(0, |(entry, _)| entry.header.sequence);
         let of_epoch = |entry: &&crate::catalogue::Entry| {
-            entry.header.epoch == range.epoch && entry.header.incarnation == range.incarnation
+            (entry.header.epoch, entry.header.incarnation) == (range.epoch, range.incarnation)
+                && entry.header.sequence >= holder
         };
-        of_lane[from..].iter().filter(of_epoch).copied().collect()
+        of_lane.iter().filter(of_epoch).copied().collect()
     };
     for entry in entries {
         let what = format!("segment {:08}", entry.file);

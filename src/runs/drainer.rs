@@ -59,18 +59,29 @@ fn pass<T: Tail>(
     seen: &mut [Seen],
     queue: &mut Option<Box<dyn RunQueue>>,
 ) -> Result<bool> {
-    let mut moved = false;
+    let (mut moved, mut first) = (false, None);
     for seen in seen {
         let published = engine.media.board.published(seen.lane);
         if published != seen.published {
             (seen.published, seen.at) = (published, Instant::now());
         }
         let quiet = seen.at.elapsed() >= QUIET;
-        let queue = match queue {
-            Some(queue) => queue,
+        let ready = match queue.as_mut() {
+            Some(ready) => ready,
             None => queue.insert(engine.media.nvme.queue().map_err(Error::io("a drainer's queue"))?),
         };
-        moved |= drain_lane(engine, seen.lane, published, quiet, queue.as_mut())?;
+        match drain_lane(engine, seen.lane, published, quiet, ready.as_mut()) {
+            Ok(true) => moved = true,
+            Ok(false) => {}
+            // The other lanes go on, with a new queue.
+            Err(error) => {
+                *queue = None;
+                first.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(error) = first {
+        return Err(error);
     }
     if moved {
         engine.trouble(None);
@@ -85,6 +96,9 @@ fn drain_lane<T: Tail>(
     quiet: bool,
     queue: &mut dyn RunQueue,
 ) -> Result<bool> {
+    if engine.lane(lane).is_poisoned() {
+        return Ok(false);
+    }
     let moved = {
         let mut runs = match engine.runs[lane.0 as usize].try_lock() {
             Ok(runs) => runs,
@@ -93,7 +107,7 @@ fn drain_lane<T: Tail>(
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         };
         let due = runs.durable() < published && (quiet || runs.behind(published) >= RUN_BYTES_MIN);
-        if due && !engine.lane(lane).is_poisoned() {
+        if due {
             let result = move_run(engine, lane, published, quiet, &mut runs, queue);
             if result.is_err() {
                 runs.start_over();
@@ -104,7 +118,8 @@ fn drain_lane<T: Tail>(
     };
     if moved && engine.visible_first() {
         engine.stability.raise(&engine.media.board);
-        engine.make_stable(lane, engine.runs(lane).durable_batch().0)?;
+        let end = engine.runs(lane).durable_batch().0;
+        engine.make_stable(lane, end)?;
     }
     // Also where committing threads wrote the runs.
     Ok(retire(engine, lane)? || moved)

@@ -1,10 +1,11 @@
-//! Where runs get their frames: from the tail, or from an archived run.
+//! Where runs get their frames: from the tail, from recovered media, or from an archived run.
 
 use crate::error::{Error, Result};
 use crate::format::SEGMENT_HEADER_BYTES;
 use crate::frame::{HEADER_BYTES, Header, Kind, Seal, peek, verify};
 use crate::media::Media;
 use crate::number::{LINE_BYTES, Lane, Lsn};
+use crate::read::{FrameError, LaneCursor};
 use crate::runs::lane_runs::Frames;
 
 fn media_bytes(header: &Header) -> usize {
@@ -58,6 +59,34 @@ impl Frames for TailFrames<'_> {
             let body = HEADER_BYTES.saturating_sub(from).min(into.len());
             into[body..].fill(0);
         }
+        Ok(())
+    }
+}
+
+/// Recovered frames, from whichever tier has them.
+pub(crate) struct MediaFrames {
+    cursor: LaneCursor,
+    frame: Vec<u8>,
+}
+
+impl MediaFrames {
+    pub(crate) fn new(cursor: LaneCursor) -> Self {
+        MediaFrames { cursor, frame: Vec::new() }
+    }
+}
+
+impl Frames for MediaFrames {
+    fn look(&mut self, _: &Seal, lane: Lane, lsn: Lsn) -> Result<(Header, usize)> {
+        self.frame.clear();
+        let header = self.cursor.frame(&mut self.frame).map_err(|error| match error {
+            FrameError::System(error) => error,
+            error => Error::Corrupt { lane, lsn, what: format!("accepted a moment ago, and gone ({error:?})") },
+        })?;
+        Ok((header, self.frame.len()))
+    }
+
+    fn copy(&mut self, from: usize, into: &mut [u8]) -> Result<()> {
+        into.copy_from_slice(&self.frame[from..from + into.len()]);
         Ok(())
     }
 }

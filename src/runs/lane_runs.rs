@@ -129,13 +129,13 @@ impl LaneRuns {
         self.proof = None;
     }
 
-    /// A drive may acknowledge a write and lose it: reads back every frame below `upto`, while the tail still has them.
+    /// A drive may acknowledge a write and lose it: reads back every frame up to `upto`, while the tail still has
+    /// them; from `from` on, or from where it was last.
     ///
     /// # Errors
     /// [`Error::Corrupt`] naming the first frame that is not there.
-    pub(crate) fn prove(&mut self, media: &Arc<Media>, upto: Lsn) -> Result<()> {
+    pub(crate) fn prove(&mut self, media: &Arc<Media>, from: Lsn, upto: Lsn) -> Result<()> {
         let lane = self.range.lane;
-        let from = media.board.water(lane, Water::Drained).max(self.range.first);
         let cursor =
             self.proof.get_or_insert_with(|| LaneCursor::new(media.clone(), lane, from).without_tail());
         let mut frame = Vec::new();

@@ -14,7 +14,7 @@ mod retire;
 mod stability;
 
 pub(crate) use drainer::run_drainer;
-pub(crate) use frames::{RunFrames, TailFrames};
+pub(crate) use frames::{MediaFrames, RunFrames, TailFrames};
 pub(crate) use keeper::run_keeper;
 pub(crate) use lane_runs::{Frames, LaneRuns, Sink};
 pub(crate) use marks::Marks;

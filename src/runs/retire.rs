@@ -29,7 +29,7 @@ pub(crate) fn retire_slots(
         return Ok(0);
     }
     if read_back {
-        runs.prove(media, upto)?;
+        runs.prove(media, media.board.water(lane, Water::Drained), upto)?;
     }
     marks.set(lane, |mark| {
         (mark.epoch, mark.incarnation) = open;
@@ -49,7 +49,7 @@ pub(crate) fn trim(media: &Media, marks: &Marks, pool: &Pool, lane: Lane, keep: 
     if keep <= media.board.water(lane, Water::Trimmed) {
         return Ok(());
     }
-    marks.set(lane, |mark| mark.trimmed = keep)?;
+    marks.set(lane, |mark| mark.trimmed = mark.trimmed.max(keep))?;
     media.board.raise_water(lane, Water::Trimmed, keep);
     let gone = media.catalogue_mut().take_below(lane, keep);
     for entry in gone {

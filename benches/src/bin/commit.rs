@@ -97,7 +97,12 @@ struct Contestant<'a> {
 
 impl<'a> Contestant<'a> {
     fn new(name: impl Into<String>, work: impl Loop + 'a) -> Self {
-        Contestant { name: name.into(), work: Box::new(work), rounds: Vec::new(), latencies: Latencies::default() }
+        Contestant {
+            name: name.into(),
+            work: Box::new(work),
+            rounds: Vec::new(),
+            latencies: Latencies::default(),
+        }
     }
 }
 
@@ -116,7 +121,9 @@ fn main() -> Result<(), Failure> {
     }
     println!("\n{}", noise());
     match args.ratio_max {
-        Some(most) if worst > most => Err(format!("64-byte commits: {worst:.3} times the raw loop, more than {most}").into()),
+        Some(most) if worst > most => {
+            Err(format!("64-byte commits: {worst:.3} times the raw loop, more than {most}").into())
+        }
         _ => Ok(()),
     }
 }
@@ -166,7 +173,9 @@ fn contestants<'a>(
     };
     let mut all = Vec::new();
     let (mut raw, same) = (lane("frame")?, bytes.clone());
-    all.push(Contestant::new(format!("raw: copy, write back, fence, {frame} B"), move || Ok(raw.write_back(&same)?)));
+    all.push(Contestant::new(format!("raw: copy, write back, fence, {frame} B"), move || {
+        Ok(raw.write_back(&same)?)
+    }));
     let payload_of_log = payload.clone();
     all.push(Contestant::new("append + commit(Power)", move || {
         writer.append(7, &payload_of_log)?;
@@ -174,19 +183,30 @@ fn contestants<'a>(
         Ok(())
     }));
     let mut raw = lane("payload")?;
-    all.push(Contestant::new(format!("raw: copy, write back, fence, {size} B"), move || Ok(raw.write_back(&payload)?)));
+    all.push(Contestant::new(format!("raw: copy, write back, fence, {size} B"), move || {
+        Ok(raw.write_back(&payload)?)
+    }));
     let (mut raw, same) = (lane("stream")?, bytes.clone());
-    all.push(Contestant::new(format!("raw: copy past the cache, fence, {frame} B"), move || Ok(raw.stream(&same)?)));
+    all.push(Contestant::new(format!("raw: copy past the cache, fence, {frame} B"), move || {
+        Ok(raw.stream(&same)?)
+    }));
     #[cfg(feature = "libpmem")]
     {
         let (mut raw, same) = (lane("libpmem")?, bytes);
-        all.push(Contestant::new(format!("libpmem: pmem_memcpy_persist, {frame} B"), move || Ok(raw.libpmem(&same)?)));
+        all.push(Contestant::new(format!("libpmem: pmem_memcpy_persist, {frame} B"), move || {
+            Ok(raw.libpmem(&same)?)
+        }));
     }
     Ok(all)
 }
 
 /// One round: bursts in turns, then latencies in turns; who begins changes from round to round.
-fn measure(contestants: &mut [Contestant<'_>], ticks: Ticks, round: usize, burst: u64) -> Result<(), Failure> {
+fn measure(
+    contestants: &mut [Contestant<'_>],
+    ticks: Ticks,
+    round: usize,
+    burst: u64,
+) -> Result<(), Failure> {
     let count = contestants.len();
     let mut bursts = vec![Vec::new(); count];
     for _ in 0..BURSTS {
@@ -207,10 +227,14 @@ fn report(contestants: &[Contestant<'_>]) -> f64 {
     let ours = &contestants[1];
     let mut to_frame = f64::NAN;
     println!("{:<42}{:>31}{:>34}", "", "ns per operation in bursts", "append + commit to it, by round");
-    println!("{:<42}{:>11}{:>10}{:>10}{:>14}{:>10}{:>10}", "", "min", "median", "max", "min", "median", "max");
+    println!(
+        "{:<42}{:>11}{:>10}{:>10}{:>14}{:>10}{:>10}",
+        "", "min", "median", "max", "min", "median", "max"
+    );
     for one in contestants {
         let (min, middle, max) = spread(&one.rounds);
-        let ratios: Vec<f64> = ours.rounds.iter().zip(&one.rounds).map(|(ours, other)| ours / other).collect();
+        let ratios: Vec<f64> =
+            ours.rounds.iter().zip(&one.rounds).map(|(ours, other)| ours / other).collect();
         let (low, ratio, high) = spread(&ratios);
         if to_frame.is_nan() {
             to_frame = ratio;

@@ -127,8 +127,8 @@ impl Mapped {
                 unsafe { persist.write_back(self.map.base().as_ptr().add(at), len) };
                 persist.fence();
             }
-            How::Page => self.sync(at, len),
-            How::File => {}
+            // Cold: a superblock is worth an msync on any medium.
+            How::Page | How::File => self.sync(at, len),
         }
         // The stores first, then the faults they met.
         compiler_fence(SeqCst);
