@@ -139,7 +139,11 @@ impl Read for Unpacked {
 
 fn decompressed(mut source: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
     let mut head = Vec::with_capacity(GZIP.len());
-    (&mut source).take(GZIP.len() as u64).read_to_end(&mut head)?;
+    // No further than it could still be gzip: the rest of a record may come later.
+    while head.len() < GZIP.len()
+        && GZIP.starts_with(&head)
+        && (&mut source).take(1).read_to_end(&mut head)? > 0
+    {}
     let gzip = head == GZIP;
     let whole = Cursor::new(head).chain(source);
     Ok(if gzip { Box::new(MultiGzDecoder::new(BufReader::new(whole))) } else { Box::new(whole) })
