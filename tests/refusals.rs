@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::mem::discriminant;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -80,6 +81,16 @@ fn refused(config: &Config) -> Error {
     };
     let changed = Image::take(&config.dir).difference(&before);
     assert!(changed.is_empty(), "refused with {error}, and yet written: {changed:#?}");
+    // A view gives what an open would recover: nothing, then. Of a copy it gives what is there.
+    let same = |refusal: &Refusal| !matches!(refusal, Refusal::Cloned { .. });
+    if let Error::Refused(refusal) = &error
+        && same(refusal)
+    {
+        match viewed(config) {
+            (_, Some(Error::Refused(of_view))) => assert_eq!(discriminant(&of_view), discriminant(refusal)),
+            (seen, of_view) => panic!("{error}; a view: {} records, {of_view:?}", seen.len()),
+        }
+    }
     error
 }
 

@@ -66,7 +66,7 @@ fn a_dropped_claim_before_a_buffered_commit() {
     }
     writer.append(0, b"a").unwrap();
     for _ in 0..5 {
-        drop(writer.claim(0, 16 << 10).unwrap());
+        let _ = writer.claim(0, 16 << 10).unwrap();
     }
     writer.commit(Durability::Buffered).unwrap();
     writer.append(0, b"b").unwrap();

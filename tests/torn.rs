@@ -169,17 +169,17 @@ fn tear(test: &str, lens: &[usize], commit: bool, times: usize) {
 
 #[test]
 fn a_batch_that_was_never_committed() {
-    tear("a_batch_that_was_never_committed", &[200, 0, 31, 500, 33], false, 150);
+    tear("a_batch_that_was_never_committed", &[200, 0, 31, 500, 33], false, 100);
 }
 
 #[test]
 fn a_batch_that_was_never_committed_over_two_segments() {
-    tear("a_batch_that_was_never_committed_over_two_segments", &[16_000, 10, 16_000, 16_000, 16_000, 16_000, 7], false, 100);
+    tear("a_batch_that_was_never_committed_over_two_segments", &[16_000, 10, 16_000, 16_000, 16_000, 16_000, 7], false, 60);
 }
 
 #[test]
 fn a_commit_under_way() {
-    tear("a_commit_under_way", &[40, 100, 20], true, 150);
+    tear("a_commit_under_way", &[40, 100, 20], true, 100);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_commit_of_one_line_under_way() {
 #[test]
 fn a_commit_under_way_over_two_segments() {
     let lens = [16_000, 10, 16_000, 16_000, 16_000, 16_000, 7];
-    tear("a_commit_under_way_over_two_segments", &lens, true, 100);
+    tear("a_commit_under_way_over_two_segments", &lens, true, 60);
 }
 
 /// Frames behind the end that are valid, but of an earlier lap, or another place: nothing of them counts.

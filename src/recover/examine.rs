@@ -100,6 +100,10 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
         media.board.publish(lane, end);
         media.board.raise_water(lane, Water::Trimmed, marks.of(lane).trimmed);
         media.board.raise_water(lane, Water::Stable, end);
+        if record.closed {
+            media.board.raise_water(lane, Water::Durable, end);
+            media.board.raise_water(lane, Water::Drained, end);
+        }
     }
     Ok(Examined { scans, ranges, gsn, free: found.free, media })
 }

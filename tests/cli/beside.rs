@@ -102,11 +102,17 @@ impl Drop for Following {
 fn a_follower_goes_from_owner_to_owner() {
     for flags in MEDIA {
         let place = Place::with(flags);
+        // Lane 1 has a record of the first open only.
+        place.append(&["--lanes-used", "2"], b"zero\nelsewhere\n").done();
         let mut first = place.appending(&[]);
         first.give(b"one\n");
         first.ack();
-        let mut following = Following::new(&place, &["--limit", "5"]);
-        let mut lane = Following::new(&place, &["--lane", "0", "--limit", "5"]);
+        let mut following = Following::new(&place, &["--limit", "7"]);
+        let mut lane = Following::new(&place, &["--lane", "0", "--limit", "6"]);
+        let mut other = Following::new(&place, &["--lane", "1"]);
+        let (a, b) = (following.line(), following.line());
+        assert!([&*a, &*b].contains(&"zero\n") && [&*a, &*b].contains(&"elsewhere\n"));
+        assert_eq!((&*lane.line(), &*other.line()), ("zero\n", "elsewhere\n"));
         let mut both = |line: &str| {
             assert_eq!((following.line(), lane.line()), (line.to_string(), line.to_string()));
         };
@@ -128,6 +134,7 @@ fn a_follower_goes_from_owner_to_owner() {
         both("five\n");
         assert_eq!(following.child.wait().unwrap().code(), Some(0));
         assert_eq!(lane.child.wait().unwrap().code(), Some(0));
+        assert!(other.child.try_wait().unwrap().is_none());
     }
 }
 

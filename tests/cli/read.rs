@@ -55,7 +55,7 @@ fn a_cut_leads_on_from_where_the_last_reader_stood() {
         for _ in 0..8 {
             let args = ["cat", "--positions", "--limit", "2", "--from", &from];
             let ran = run(place.command(&args).args(selection), b"");
-            from = ran.err.trim().strip_prefix("--from ").unwrap().to_string();
+            from = ran.err.trim().strip_prefix("--from ").unwrap_or_else(|| panic!("{ran:?}")).to_string();
             for line in ran.text().lines() {
                 let (place, record) = line.split_once('\t').unwrap();
                 assert_eq!(

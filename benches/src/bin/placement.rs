@@ -20,8 +20,8 @@ use tierlog_benches::ticks::{self, Ticks};
 type Failure = Box<dyn std::error::Error>;
 
 const PAYLOAD: [u8; 64] = [0x5a; 64];
-/// The other process's file, written again and again.
-const DIRTIED_BYTES: u64 = 1 << 30;
+/// The other process's file, written again and again: enough for the kernel to write back whatever is dirty.
+const DIRTIED_BYTES: u64 = 4 << 30;
 
 /// Compares places for an ordinary tail.
 #[derive(Debug, Parser)]
@@ -35,8 +35,8 @@ struct Args {
     /// Commits in each case.
     #[arg(long, default_value_t = 2_000_000)]
     commits: u64,
-    /// Commits per second.
-    #[arg(long, default_value_t = 200_000)]
+    /// Commits per second: few enough for a case to last longer than the 30 s after which dirty pages are written back.
+    #[arg(long, default_value_t = 50_000)]
     rate: u64,
     /// The CPU to measure on; default: the last one allowed.
     #[arg(long)]
@@ -143,7 +143,7 @@ impl Dirtying {
         let child = Command::new(std::env::current_exe()?).arg("--dirty").arg(path).spawn()?;
         let mut dirtying = Dirtying { child, path: path.to_path_buf() };
         let since = Instant::now();
-        while std::fs::metadata(path).map_or(0, |file| file.len()) < DIRTIED_BYTES / 16 {
+        while std::fs::metadata(path).map_or(0, |file| file.len()) < DIRTIED_BYTES / 64 {
             if dirtying.child.try_wait()?.is_some() || since.elapsed() > Duration::from_secs(30) {
                 return Err("the process that dirties the page cache does not".into());
             }
