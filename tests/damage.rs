@@ -15,9 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use support::chance::Chance;
 use support::image::Image;
 use support::layout::{self, BLOCK_BYTES, LINE_BYTES};
-use support::records::{
-    Kept, SEGMENT_BYTES, SEGMENTS, adopted, all, drain, drained, fill, small, viewed,
-};
+use support::records::{Kept, SEGMENT_BYTES, SEGMENTS, adopted, all, drain, drained, fill, small, viewed};
 use tierlog::{Cut, Durability, Log, Medium, verify};
 
 /// Places tried beside the fields of headers, in each log.
@@ -77,7 +75,8 @@ impl Subject {
         }
         let headers = places.len();
         // Zeros that nobody reads are most of it: nine in ten places lie in lines that hold something.
-        let used = |bytes: &[u8]| bytes.chunks(LINE_BYTES).map(|line| line.iter().any(|byte| *byte != 0)).collect();
+        let used =
+            |bytes: &[u8]| bytes.chunks(LINE_BYTES).map(|line| line.iter().any(|byte| *byte != 0)).collect();
         let used: Vec<Vec<bool>> = files.iter().map(|(_, bytes)| used(bytes)).collect();
         while places.len() < headers + SAMPLES {
             let file = chance.below(files.len());
@@ -94,7 +93,8 @@ impl Subject {
     fn lacks_last_groups_only(&self, seen: &[Kept]) -> bool {
         let last = |lane| self.records.iter().filter(|kept| kept.lane == lane).map(|kept| kept.gsn).max();
         let lost: Vec<&Kept> = self.records.iter().filter(|kept| !seen.contains(kept)).collect();
-        seen.iter().all(|kept| self.records.contains(kept)) && lost.iter().all(|kept| last(kept.lane) == Some(kept.gsn))
+        seen.iter().all(|kept| self.records.contains(kept))
+            && lost.iter().all(|kept| last(kept.lane) == Some(kept.gsn))
     }
 }
 
@@ -162,7 +162,11 @@ impl Subject {
         assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), places.len(), some_of(&wrong));
         assert!(counts.harmless.into_inner() < places.len(), "nothing was ever noticed");
         let tail_alone = self.crashed && self.medium == Medium::Emulated;
-        assert_eq!(counts.last_group.into_inner() > 0, tail_alone, "the limit, where it applies and only there");
+        assert_eq!(
+            counts.last_group.into_inner() > 0,
+            tail_alone,
+            "the limit, where it applies and only there"
+        );
     }
 
     fn change(&self, dir: &Path, place: &Place, mask: u8, counts: &Counts) -> Result<(), String> {
@@ -222,7 +226,10 @@ fn a_closed_log_on_an_ordinary_tail() {
 
 #[test]
 fn a_closed_log_on_an_emulated_tail() {
-    every_change_is_harmless_or_noticed(&Subject::closed(Medium::Emulated), "a_closed_log_on_an_emulated_tail");
+    every_change_is_harmless_or_noticed(
+        &Subject::closed(Medium::Emulated),
+        "a_closed_log_on_an_emulated_tail",
+    );
 }
 
 #[test]
@@ -232,7 +239,10 @@ fn a_crashed_log_on_an_ordinary_tail() {
 
 #[test]
 fn a_crashed_log_on_an_emulated_tail() {
-    every_change_is_harmless_or_noticed(&Subject::crashed(Medium::Emulated), "a_crashed_log_on_an_emulated_tail");
+    every_change_is_harmless_or_noticed(
+        &Subject::crashed(Medium::Emulated),
+        "a_crashed_log_on_an_emulated_tail",
+    );
 }
 
 /// The same through a writing open, which builds on what it finds: it goes on from there, the next open sees the same, and
@@ -244,8 +254,12 @@ fn a_writing_open_builds_on_nothing_else() {
         let mut places = subject.places(&mut chance);
         let dir = subject.image.copy();
         let mut refused = 0;
-        for _ in 0..60 {
-            let place = places.swap_remove(chance.below(places.len()));
+        // The header of each segment, and 30 other places.
+        let headers = subject.image.segments().into_iter().map(|file| Place { file, at: 40 });
+        let mut chosen: Vec<Place> = headers.collect();
+        chosen.extend((0..30).map(|_| places.swap_remove(chance.below(places.len()))));
+        let tried = chosen.len();
+        for place in chosen {
             let mut image = subject.image.clone();
             image.file(&place.file)[place.at] ^= chance.mask();
             image.put(dir.path());
@@ -253,7 +267,7 @@ fn a_writing_open_builds_on_nothing_else() {
             refused += usize::from(!told);
             subject.segments_stay(&mut Image::take(dir.path()), &place);
         }
-        println!("{:?}: {refused} of 60 refused", subject.medium);
+        println!("{:?}: {refused} of {tried} refused", subject.medium);
     }
 }
 
@@ -274,7 +288,12 @@ impl Subject {
         log.close().map_err(|error| format!("close: {error}"))?;
         let again = viewed(&config);
         if again.0 != more || again.1.is_some() != error.is_some() {
-            return Err(format!("{} records, and after a close {} and {:?}", more.len(), again.0.len(), again.1));
+            return Err(format!(
+                "{} records, and after a close {} and {:?}",
+                more.len(),
+                again.0.len(),
+                again.1
+            ));
         }
         if error.is_none() && more.len() != seen.len() + 7 {
             return Err(format!("{} records and 7 more are {}", seen.len(), more.len()));
@@ -291,7 +310,8 @@ impl Subject {
                 now[place.at] = old[place.at];
             }
             let blocks = old.chunks(BLOCK_BYTES).zip(now.chunks(BLOCK_BYTES));
-            let rewritten = blocks.filter(|(old, new)| old != new && old.iter().any(|byte| *byte != 0)).count();
+            let rewritten =
+                blocks.filter(|(old, new)| old != new && old.iter().any(|byte| *byte != 0)).count();
             assert_eq!(rewritten, 0, "{place:?}: blocks of {} were written over", name.display());
         }
     }

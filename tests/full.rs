@@ -145,7 +145,10 @@ fn on_an_ordinary_tail_a_failed_commit_poisons_its_lane() {
     says_why(&error, &narrow.nvme());
     for durability in [Durability::Power, Durability::Process, Durability::Buffered] {
         let again = writer.append(next, &record(next)).and_then(|_| writer.commit(durability)).unwrap_err();
-        assert!(matches!(again, Error::Poisoned { .. }) && again.remedy() == Remedy::Reopen, "{durability}: {again:?}");
+        assert!(
+            matches!(again, Error::Poisoned { .. }) && again.remedy() == Remedy::Reopen,
+            "{durability}: {again:?}"
+        );
         says_why(&again, &narrow.nvme());
     }
     holds(&all(&log), next, 1);
@@ -200,7 +203,8 @@ fn cpu_time() -> Duration {
         let Ok(stat) = std::fs::read_to_string(task.unwrap().path().join("stat")) else { continue };
         let (head, tail) = stat.rsplit_once(')').unwrap();
         if head.contains("tierlog-drain") {
-            let fields: Vec<u64> = tail.split_whitespace().skip(11).take(2).map(|n| n.parse().unwrap()).collect();
+            let fields: Vec<u64> =
+                tail.split_whitespace().skip(11).take(2).map(|n| n.parse().unwrap()).collect();
             ticks += fields[0] + fields[1];
         }
     }
@@ -234,21 +238,25 @@ fn a_crashed_log_on_a_full_disk_waits_for_space() {
 #[test]
 fn a_write_that_fails_half_way_leaves_no_hole() {
     for uring in [true, false] {
-        let dir = tempfile::tempdir().unwrap();
-        let task = format!("{uring} {}", dir.path().display());
-        let output = child::command_unsignalled("append_past_a_limit", &task).output().unwrap();
-        let said = child::said(&output.stdout);
-        assert!(output.status.success() && said == ["all there"], "uring {uring}: {said:?} {output:?}");
-        let mut config = wide(dir.path(), uring);
-        config.lock_wait_ms_max = 5_000;
-        holds(&reopened(&config), 600, 0);
-        checkpoint_by_and_by(config);
+        for checkpoints in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let task = format!("{uring} {checkpoints} {}", dir.path().display());
+            let output = child::command_unsignalled("append_past_a_limit", &task).output().unwrap();
+            let said = child::said(&output.stdout);
+            assert!(output.status.success() && said == ["all there"], "uring {uring}: {said:?} {output:?}");
+            if !checkpoints {
+                let config = wide(dir.path(), uring);
+                holds(&reopened(&config), 600, 0);
+                let (log, _) = Log::open(config).unwrap();
+                checkpoint_by_and_by(&log);
+                log.close().unwrap();
+            }
+        }
     }
 }
 
 /// Gives up record after record: whatever lies behind stays, also in segments that overlap because one was begun anew.
-fn checkpoint_by_and_by(config: Config) {
-    let (log, _) = Log::open(config).unwrap();
+fn checkpoint_by_and_by(log: &Log) {
     let mut reader = log.reader(&Cut::start()).unwrap();
     for n in 0..600 {
         let at = reader.position();
@@ -259,10 +267,13 @@ fn checkpoint_by_and_by(config: Config) {
             let (left, error) = drain(log.reader(&Cut::start()));
             assert!(error.is_none(), "checkpoint at {n}: {error:?}");
             let first = left[0].stream;
-            assert!(first <= n && left.len() as u32 == 600 - first, "checkpoint at {n}: {} from {first}", left.len());
+            assert!(
+                first <= n && left.len() as u32 == 600 - first,
+                "checkpoint at {n}: {} from {first}",
+                left.len()
+            );
         }
     }
-    log.close().unwrap();
 }
 
 /// Segments of NVMe ready ahead, so that what lies behind a failed write goes to the next one.
@@ -279,7 +290,7 @@ fn wide(dir: &Path, uring: bool) -> Config {
 #[ignore = "run by others, in a process of its own"]
 fn append_past_a_limit() {
     let Some(task) = child::task() else { return };
-    let (uring, dir) = task.split_once(' ').unwrap();
+    let [uring, checkpoints, dir] = task.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{task}") };
     let (log, _) = Log::open(wide(Path::new(dir), uring == "true")).unwrap();
     while log.metrics().segments_ready < 4 {
         std::thread::sleep(Duration::from_millis(1));
@@ -307,6 +318,9 @@ fn append_past_a_limit() {
     drop(writer);
     assert!(log.metrics().lanes[0].segments_retired > 0 && next == 600);
     holds(&all(&log), next, 0);
+    if checkpoints == "true" {
+        checkpoint_by_and_by(&log);
+    }
     log.close().unwrap();
     Voice::new().say("all there");
 }
@@ -322,6 +336,7 @@ fn append(writer: &mut Writer, next: &mut u32, count: u32) {
 /// Writes of this process beyond `bytes` of any file fail with EFBIG.
 fn limit_files(bytes: &str) {
     let process = std::process::id().to_string();
-    let set = Command::new("prlimit").args(["--pid", &process, &format!("--fsize={bytes}:")]).status().unwrap();
+    let set =
+        Command::new("prlimit").args(["--pid", &process, &format!("--fsize={bytes}:")]).status().unwrap();
     assert!(set.success());
 }

@@ -84,7 +84,11 @@ impl History {
         for line in said.iter().filter(|line| !matches!(line.as_str(), "going" | "open")) {
             let (lane, batch) = line.split_once(' ').unwrap();
             let (key, batch) = ((life, lane.parse().unwrap()), batch.parse().unwrap());
-            assert_eq!(self.acknowledged.insert(key, batch), u64::checked_sub(batch, 1), "acknowledged out of order");
+            assert_eq!(
+                self.acknowledged.insert(key, batch),
+                u64::checked_sub(batch, 1),
+                "acknowledged out of order"
+            );
             self.commits += 1;
         }
     }
@@ -104,7 +108,11 @@ impl History {
             assert!(there >= acknowledged, "{life:?}: {acknowledged} batches acknowledged, {there} there");
             // One more may have been committed, and not yet acknowledged.
             assert!(there <= acknowledged + 1, "{life:?}: {there} batches, {acknowledged} were acknowledged");
-            assert_eq!(*self.found.entry(life).or_insert(there), there, "{life:?}: recovered otherwise before");
+            assert_eq!(
+                *self.found.entry(life).or_insert(there),
+                there,
+                "{life:?}: recovered otherwise before"
+            );
         }
         assert!(found.keys().all(|(life, lane)| *life < lives && *lane < lanes), "records of nobody");
     }
@@ -124,7 +132,10 @@ fn check_lane(lane: u32, records: &[&Kept]) -> BTreeMap<Life, u64> {
         assert!(rest.len() >= len, "lane {lane}, life {life}: half of batch {batch}");
         for (index, kept) in rest[..len].iter().enumerate() {
             let written = kept.payload == payload((life, lane), *batch, index as u64);
-            assert!(written && kept.stream == lane, "lane {lane}, life {life}: not record {index} of batch {batch}");
+            assert!(
+                written && kept.stream == lane,
+                "lane {lane}, life {life}: not record {index} of batch {batch}"
+            );
             assert_eq!(kept.gsn, first.gsn, "one stamp a batch");
         }
         *batch += 1;

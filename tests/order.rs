@@ -41,7 +41,8 @@ impl Word {
     }
 
     fn from(bytes: &[u8]) -> Word {
-        let words: Vec<u64> = bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect();
+        let words: Vec<u64> =
+            bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect();
         let seen = words[2..].chunks_exact(2).map(|pair| (pair[0] as u32, pair[1])).collect();
         Word { lane: words[0] as u32, number: words[1], seen }
     }
@@ -62,7 +63,10 @@ fn check(word: &Word, before: &BTreeMap<u32, u64>) {
     let expected = before.get(&word.lane).map_or(0, |last| last + 1);
     assert_eq!(word.number, expected, "{word:?} behind {before:?}: once, and in its lane's order");
     for (lane, number) in &word.seen {
-        assert!(before.get(lane).is_some_and(|last| last >= number), "{word:?} before what it names: {before:?}");
+        assert!(
+            before.get(lane).is_some_and(|last| last >= number),
+            "{word:?} before what it names: {before:?}"
+        );
     }
 }
 
@@ -229,7 +233,8 @@ fn followers_see_every_record_once_and_pass_idle_lanes() {
             }
             (own.join().unwrap(), viewed.join().unwrap())
         });
-        let end: Vec<(u64, u32, u64)> = all(&log).into_iter().map(|kept| (kept.gsn, kept.lane, kept.lsn)).collect();
+        let end: Vec<(u64, u32, u64)> =
+            all(&log).into_iter().map(|kept| (kept.gsn, kept.lane, kept.lsn)).collect();
         assert!(own == end && viewed == end, "{medium:?}: {} {} {}", own.len(), viewed.len(), end.len());
         drop(idle);
         log.close().unwrap();
@@ -341,7 +346,10 @@ fn buffered_commits_appear_with_the_next_stamp() {
         let payloads: Vec<Vec<u8>> = after.iter().skip(41).map(|kept| kept.payload.clone()).collect();
         assert_eq!(payloads, (100..110_u8).map(|i| vec![i]).collect::<Vec<_>>(), "{medium:?}");
         let copy = image.copy();
-        assert!(reopened(&adopted(copy.path(), medium)).is_empty(), "{medium:?}: never stamped, and recovered");
+        assert!(
+            reopened(&adopted(copy.path(), medium)).is_empty(),
+            "{medium:?}: never stamped, and recovered"
+        );
     }
 }
 
@@ -374,7 +382,12 @@ fn a_reader_that_outlives_its_log_keeps_nobody_out() {
         let (log, _) = Log::open(small(dir.path(), medium)).unwrap();
         fill(&log, 200, 3000);
         let (seen, error) = drain(reader);
-        assert!(error.is_none() && seen == written, "{medium:?}: {error:?}, {} of {}", seen.len(), written.len());
+        assert!(
+            error.is_none() && seen == written,
+            "{medium:?}: {error:?}, {} of {}",
+            seen.len(),
+            written.len()
+        );
         log.close().unwrap();
     }
 }

@@ -47,7 +47,8 @@ impl Ended {
             writer.commit(Durability::Power).unwrap();
             all(&log)
         });
-        let end = lsns.last().unwrap() + (layout::HEADER_BYTES + lens.last().unwrap()).next_multiple_of(LINE_BYTES) as u64;
+        let end = lsns.last().unwrap()
+            + (layout::HEADER_BYTES + lens.last().unwrap()).next_multiple_of(LINE_BYTES) as u64;
         let mut image = Image::take(dir.path());
         image.take_from(&nvme, "nvme");
         image.remove("owner");
@@ -57,8 +58,15 @@ impl Ended {
         let place = |lsn| layout::place_of(&tail, lane.0, lsn, SEGMENT_BYTES, SEGMENTS);
         let mut lines: Vec<usize> = (start..end).step_by(LINE_BYTES).filter_map(place).collect();
         // The header of a slot that was opened on the way.
-        let slots = lines.clone().into_iter().filter(|line| (line - layout::SEGMENT_HEADER_BYTES) % SEGMENT_BYTES == 0);
-        lines.extend(slots.flat_map(|line| [line - layout::SEGMENT_HEADER_BYTES, line - LINE_BYTES]).collect::<Vec<_>>());
+        let slots = lines
+            .clone()
+            .into_iter()
+            .filter(|line| (line - layout::SEGMENT_HEADER_BYTES).is_multiple_of(SEGMENT_BYTES));
+        lines.extend(
+            slots
+                .flat_map(|line| [line - layout::SEGMENT_HEADER_BYTES, line - LINE_BYTES])
+                .collect::<Vec<_>>(),
+        );
         let headers = lsns.into_iter().filter_map(place).collect();
         Ended { image, before, lines, headers, committed, with_last }
     }
@@ -174,7 +182,12 @@ fn a_batch_that_was_never_committed() {
 
 #[test]
 fn a_batch_that_was_never_committed_over_two_segments() {
-    tear("a_batch_that_was_never_committed_over_two_segments", &[16_000, 10, 16_000, 16_000, 16_000, 16_000, 7], false, 60);
+    tear(
+        "a_batch_that_was_never_committed_over_two_segments",
+        &[16_000, 10, 16_000, 16_000, 16_000, 16_000, 7],
+        false,
+        60,
+    );
 }
 
 #[test]
@@ -203,7 +216,8 @@ fn a_valid_frame_in_the_wrong_place() {
         let mut torn = ended.image.clone();
         let tail = torn.file("tail");
         for line in &ended.lines {
-            let from = layout::RINGS_AT + chance.below((tail.len() - layout::RINGS_AT) / LINE_BYTES) * LINE_BYTES;
+            let from =
+                layout::RINGS_AT + chance.below((tail.len() - layout::RINGS_AT) / LINE_BYTES) * LINE_BYTES;
             tail.copy_within(from..from + LINE_BYTES, *line);
         }
         ended.look(dir.path(), &mut torn);

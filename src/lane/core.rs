@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - the newest frame's header is held back (`pending`) until the next append or the commit, so that LAST is known;
-//! - a header's first word is stored last, and the frame's lines are flushed once, when it is stored;
+//! - a header's first word is stored last, or its line whole and past the cache; each line of a frame is written back
+//!   once;
 //! - on power-safe tails a batch is fenced before it is published, and nothing is acknowledged without a look at the
 //!   fault flag;
 //! - after every append the open slot still takes a deps frame and an abort frame.
@@ -22,14 +23,17 @@ use crate::order::Order;
 const LINE: usize = LINE_BYTES as usize;
 static ZEROS: [u8; LINE] = [0; LINE];
 
+/// The payload bytes in a frame's first line.
+type Head = [u8; LINE - HEADER_BYTES];
+
 /// A frame whose payload is stored and whose header is not.
 #[derive(Debug)]
 struct Pending {
     at: usize,
     header: Header,
     partial: Partial,
-    /// Its whole lines went past the cache: only the edges are to be flushed.
-    streamed: bool,
+    /// Its other lines went past the cache, and this is what shares the first one with the header.
+    head: Option<Head>,
 }
 
 /// The batch that is being built.
@@ -157,14 +161,13 @@ impl<M: TailLane> Core<M> {
     #[inline]
     pub(crate) fn append(&mut self, board: &Board, stream: u32, payload: &[u8]) -> Lsn {
         let at = self.ring.at;
-        let streamed = payload.len() >= self.ring.memory.crossover().max(2 * LINE);
-        if streamed {
-            self.stream(at, payload)
-        } else {
-            self.store(at, payload)
+        let streamed = frame_bytes(payload.len()) >= self.ring.memory.crossover();
+        let head = if streamed { Some(self.stream(at, payload)) } else { None };
+        if !streamed {
+            self.store(at, payload);
         }
         let partial = self.seal.over(self.ring.lsn, payload);
-        self.hold(board, Kind::Record, stream, payload.len(), partial, streamed)
+        self.hold(board, Kind::Record, stream, payload.len(), partial, head)
     }
 
     #[inline]
@@ -174,17 +177,22 @@ impl<M: TailLane> Core<M> {
         self.ring.memory.store(at + end, &ZEROS[..frame_bytes(payload.len()) - end]);
     }
 
-    /// Whole lines past the cache, the edges through it.
-    fn stream(&mut self, at: usize, payload: &[u8]) {
-        let (head, rest) = payload.split_at(LINE - HEADER_BYTES);
-        let (lines, tail) = rest.split_at(rest.len() - rest.len() % LINE);
-        self.ring.memory.store(at + HEADER_BYTES, head);
-        self.ring.memory.stream(at + LINE, lines);
-        if !tail.is_empty() {
-            let mut last = [0; LINE];
-            last[..tail.len()].copy_from_slice(tail);
-            self.ring.memory.store(at + LINE + lines.len(), &last);
+    /// All lines but the first past the cache; what shares the first with the header goes with that.
+    #[inline]
+    fn stream(&mut self, at: usize, payload: &[u8]) -> Head {
+        let (first, rest) = payload.split_at(payload.len().min(LINE - HEADER_BYTES));
+        let (lines, last) = rest.split_at(rest.len() - rest.len() % LINE);
+        if !lines.is_empty() {
+            self.ring.memory.stream(at + LINE, lines);
         }
+        if !last.is_empty() {
+            let mut line = [0; LINE];
+            line[..last.len()].copy_from_slice(last);
+            self.ring.memory.stream(at + LINE + lines.len(), &line);
+        }
+        let mut head = [0; LINE - HEADER_BYTES];
+        head[..first.len()].copy_from_slice(first);
+        head
     }
 
     /// Where the next payload will lie, for a caller that builds it in place. There must be room.
@@ -204,7 +212,7 @@ impl<M: TailLane> Core<M> {
         self.ring.memory.store(at + end, &ZEROS[..frame_bytes(len) - end]);
         let lsn = self.ring.lsn;
         let partial = self.seal.over(lsn, self.ring.memory.bytes_mut(at + HEADER_BYTES, len));
-        self.hold(board, Kind::Record, stream, len, partial, false)
+        self.hold(board, Kind::Record, stream, len, partial, None)
     }
 
     /// Stores the header held back before, and holds back the new frame's.
@@ -216,7 +224,7 @@ impl<M: TailLane> Core<M> {
         stream: u32,
         len: usize,
         partial: Partial,
-        streamed: bool,
+        head: Option<Head>,
     ) -> Lsn {
         let lsn = self.ring.lsn;
         let first = self.open.frames == 0;
@@ -230,7 +238,7 @@ impl<M: TailLane> Core<M> {
         let (epoch, len) = (self.seal.epoch, len as u32);
         let header = Header { len, crc: 0, lsn, gsn: Gsn(0), kind, flags, epoch, stream };
         let bytes = header.frame_bytes();
-        self.pending = Some(Pending { at: self.ring.at, header, partial, streamed });
+        self.pending = Some(Pending { at: self.ring.at, header, partial, head });
         self.ring.pass(bytes);
         lsn
     }
@@ -238,7 +246,7 @@ impl<M: TailLane> Core<M> {
     /// Completes the held-back header and starts the write-back of its frame.
     #[inline]
     fn seal_pending(&mut self, board: &Board, flags: u8, gsn: Gsn) {
-        let Some(Pending { at, mut header, partial, streamed }) = self.pending.take() else { return };
+        let Some(Pending { at, mut header, partial, head }) = self.pending.take() else { return };
         header.flags |= flags;
         if header.is(FIRST) {
             let stable = if self.visible_first { board.water(self.lane, Water::Stable) } else { self.fenced };
@@ -248,14 +256,19 @@ impl<M: TailLane> Core<M> {
         }
         header.gsn = gsn;
         header.crc = partial.finish(header.tail_word(), gsn);
-        self.ring.put(at, &header);
         self.open.stored = true;
-        let bytes = header.frame_bytes();
-        if streamed {
-            self.ring.memory.flush(at, HEADER_BYTES);
-            self.ring.memory.flush(at + bytes - LINE, LINE);
-        } else {
-            self.ring.memory.flush(at, bytes);
+        match head {
+            // One aligned line, stored by whole words: the checksum tells whether all of it arrived.
+            Some(head) => {
+                let mut line = [0; LINE];
+                line[..HEADER_BYTES].copy_from_slice(&header.encode());
+                line[HEADER_BYTES..].copy_from_slice(&head);
+                self.ring.memory.stream(at, &line);
+            }
+            None => {
+                self.ring.put(at, &header);
+                self.ring.memory.flush(at, header.frame_bytes());
+            }
         }
     }
 
@@ -265,7 +278,7 @@ impl<M: TailLane> Core<M> {
         let at = self.ring.at;
         self.store(at, body);
         let partial = self.seal.over(self.ring.lsn, body);
-        self.hold(board, kind, 0, body.len(), partial, false);
+        self.hold(board, kind, 0, body.len(), partial, None);
     }
 
     /// Closes the batch without a stamp, a fence or publication.

@@ -82,7 +82,10 @@ pub(crate) fn begin(config: Config) -> Result<(Arc<Engine<Mapped>>, Recovered, R
             let lost = places.check_tails(&config, &old, boot)?;
             (geometry, old, lost)
         }
-        None => (config.geometry()?, first_record(&config.geometry()?), Vec::new()),
+        None => {
+            places.check_blank()?;
+            (config.geometry()?, first_record(&config.geometry()?), places.tail_paths())
+        }
     };
     let marks = if created {
         new_marks(&places, record.log, geometry.lanes)?
@@ -101,7 +104,7 @@ pub(crate) fn begin(config: Config) -> Result<(Arc<Engine<Mapped>>, Recovered, R
         created,
         clean: created || record.closed,
         lanes: lanes_recovered(&examined),
-        tails_lost: lost.clone(),
+        tails_lost: if created || record.closed { Vec::new() } else { lost.clone() },
     };
     // The board of an owner that was killed.
     for path in board_paths(&config, record.log, record.incarnation) {

@@ -78,6 +78,24 @@ impl Places {
         Ok(Places { nvme, nvme_path, superblock, tail_places, tails, record, nvme_turn })
     }
 
+    pub(crate) fn tail_paths(&self) -> Vec<PathBuf> {
+        self.tail_places.iter().map(|place| place.path.clone()).collect()
+    }
+
+    /// A log is to be made: whatever lies where its tails go must be blank, or a tail that was never finished.
+    ///
+    /// # Errors
+    /// [`Refusal::Foreign`] for anything else, which is left alone.
+    pub(crate) fn check_blank(&self) -> Result<()> {
+        for (place, tail) in self.tail_places.iter().zip(&self.tails) {
+            if tail.as_ref().is_some_and(|tail| tail.id.is_none() && tail.damaged) {
+                let what = "not a tail, and not empty".to_string();
+                return Err(Refusal::Foreign { path: place.path.clone(), what }.into());
+            }
+        }
+        Ok(())
+    }
+
     /// Whether each tail is the one that wrote `record` last. A log that was closed needs nothing of its tails.
     pub(crate) fn check_tails(
         &self,
@@ -180,23 +198,22 @@ fn open_tail(config: &Config, place: &TailPlace) -> Result<Option<OpenTail>> {
     }
 }
 
-/// A new tail, under a name of its own until its identity is durable; it then takes the old one's place.
+/// A new tail in the place of one that is gone, lost or was never finished. Without its identity it is no tail: a crash
+/// here leaves what the open that comes next makes anew.
 fn make_tail(config: &Config, place: &TailPlace, geometry: &Geometry) -> Result<(Arc<Mapped>, [u8; 16])> {
-    let io = |what: &Path| Error::io(what.display().to_string());
-    let mut new = place.path.clone().into_os_string();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    match std::fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(&new)(error)),
+    match std::fs::remove_file(&place.path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::io(place.path.display().to_string())(error));
+        }
         _ => {}
     }
-    let tail = Mapped::create(&new, tail_bytes(geometry), &map_options(config));
+    let tail = Mapped::create(&place.path, tail_bytes(geometry), &map_options(config));
     let tail = tail.map_err(|error| map_error(config, error))?;
     let id = super::random();
     super::superblock::write_tail_id(&tail, id)?;
-    std::fs::rename(&new, &place.path).map_err(io(&place.path))?;
-    let parent = place.path.parent().unwrap_or(Path::new("."));
-    std::fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(io(parent))?;
+    let parent = place.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let synced = std::fs::File::open(parent).and_then(|dir| dir.sync_all());
+    synced.map_err(Error::io(parent.display().to_string()))?;
     Ok((Arc::new(tail), id))
 }
 

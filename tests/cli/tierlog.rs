@@ -1,7 +1,7 @@
 //! Runs the command.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -123,7 +123,8 @@ impl Place {
     /// A process that appends what it is given, acknowledging each commit.
     pub fn appending(&self, args: &[&str]) -> Appending {
         let mut command = self.command(&["append", "--acks"]);
-        let child = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let child = command.spawn();
         Appending::new(child.unwrap())
     }
 }
@@ -185,6 +186,13 @@ impl Appending {
         let mut line = String::new();
         self.acks.read_line(&mut line).unwrap();
         Ack::parse(line.trim_end())
+    }
+
+    /// Reads acknowledgements until there are no more, which is when it is done.
+    pub fn drain(mut self) -> Vec<Ack> {
+        let acks = self.acks.by_ref().lines().map(|line| Ack::parse(&line.unwrap())).collect();
+        self.finish();
+        acks
     }
 
     /// Kills it with SIGKILL.

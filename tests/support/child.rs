@@ -82,6 +82,9 @@ pub fn kill_after(command: &mut Command, word: &str, time: std::time::Duration) 
     std::thread::sleep(time);
     child.kill().unwrap();
     let status = child.wait().unwrap();
-    assert!(std::os::unix::process::ExitStatusExt::signal(&status) == Some(9), "it ended by itself: {status}");
+    assert!(
+        std::os::unix::process::ExitStatusExt::signal(&status) == Some(9),
+        "it ended by itself: {status}"
+    );
     said(&listener.join().unwrap())
 }

@@ -50,7 +50,9 @@ pub fn place_of(tail: &[u8], lane: u32, lsn: u64, segment_bytes: usize, segments
     let word = |at: usize| u64::from_le_bytes(tail[at..at + 8].try_into().unwrap());
     // Behind the head: log 16, lane u32, epoch u32, incarnation u64, sequence u64, first LSN u64.
     let first = |slot: &usize| word(slot + HEAD_BYTES + 40);
-    let holds = |slot: &usize| first(slot) <= lsn && lsn - first(slot) < (segment_bytes - SEGMENT_HEADER_BYTES) as u64;
+    let holds = |slot: &usize| {
+        first(slot) <= lsn && lsn - first(slot) < (segment_bytes - SEGMENT_HEADER_BYTES) as u64
+    };
     let slot = slots.filter(holds).max_by_key(first)?;
     Some(slot + SEGMENT_HEADER_BYTES + (lsn - first(&slot)) as usize)
 }

@@ -14,7 +14,9 @@ impl Mount {
     pub fn tmpfs(bytes: u64) -> Option<Mount> {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=0700"), "tierlog-test"]).arg(dir.path());
+        command
+            .args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=0700"), "tierlog-test"])
+            .arg(dir.path());
         match command.output() {
             Ok(output) if output.status.success() => Some(Mount { dir }),
             Ok(output) => {

@@ -88,7 +88,8 @@ pub fn fill(log: &Log, batches: usize, bytes_max: usize) {
     for batch in 0..batches {
         let writer = &mut writers[batch % 2];
         for record in 0..=batch % 3 {
-            let payload: Vec<u8> = (0..(batch * 397 + record * 11) % bytes_max).map(|i| (i + batch) as u8).collect();
+            let payload: Vec<u8> =
+                (0..(batch * 397 + record * 11) % bytes_max).map(|i| (i + batch) as u8).collect();
             writer.append(batch as u32, &payload).unwrap();
         }
         writer.commit(Durability::Power).unwrap();

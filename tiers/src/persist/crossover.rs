@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use super::{LINE, Persist, arch};
 
 /// Smallest crossover ever reported, in bytes.
-pub const CROSSOVER_MIN: usize = 256;
+pub const CROSSOVER_MIN: usize = 64;
 /// Largest crossover ever reported, in bytes; also the answer where non-temporal stores never won.
 pub const CROSSOVER_MAX: usize = 4096;
 
-const SIZES: [usize; 9] = [256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096];
+const SIZES: [usize; 9] = [64, 128, 256, 384, 512, 1024, 1536, 2048, 4096];
 const ROUNDS: usize = 31;
 const BURST: usize = 8;
 const BUDGET: Duration = Duration::from_millis(4);
 const SCRATCH: usize = 4 << 20;
 
-/// Measures, over ordinary memory, the payload size in bytes from which non-temporal stores win.
+/// Measures, over ordinary memory, the size in bytes from which non-temporal stores win.
 ///
 /// Takes less than 5 ms. The scratch is walked once, line after line, as a ring larger than the caches is. The sizes are
 /// visited in turn, so that a disturbance hits all alike, and medians are compared.

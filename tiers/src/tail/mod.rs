@@ -132,8 +132,8 @@ pub trait TailLane: Send + fmt::Debug {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Payload size in bytes from which non-temporal stores beat stores with a flush here: measured at
-    /// open, 256 to 4,096; `usize::MAX` where nothing is flushed.
+    /// Bytes, a frame's whole lines, from which non-temporal stores beat stores with a flush here: measured at
+    /// open, 64 to 4,096; `usize::MAX` where nothing is flushed.
     fn crossover(&self) -> usize;
     /// Ordinary stores through the cache.
     fn store(&mut self, at: usize, bytes: &[u8]);
