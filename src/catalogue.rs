@@ -79,7 +79,8 @@ pub(crate) struct Found {
 /// # Errors
 /// [`Refusal::Foreign`] for a segment of another log, [`Refusal::Newer`] for a newer format; I/O errors.
 pub(crate) fn scan(nvme: &dyn Nvme, dir: &std::path::Path, log: LogId, lanes: u32) -> Result<Found> {
-    let mut found = Found { catalogue: Catalogue::new(lanes), free: Vec::new(), damaged: Vec::new(), epoch: Epoch(0) };
+    let mut found =
+        Found { catalogue: Catalogue::new(lanes), free: Vec::new(), damaged: Vec::new(), epoch: Epoch(0) };
     let files = nvme.files().map_err(Error::io(dir.display().to_string()))?;
     for name in files {
         let FileName::Segment(number) = name else { continue };
@@ -133,7 +134,9 @@ mod tests {
     /// A run that failed left segment 2; what it held was written again, from 512 on, to segment 3.
     fn after_a_failed_run() -> Catalogue {
         let mut catalogue = Catalogue::new(1);
-        [entry(1, 2, 1024), entry(1, 1, 0), entry(1, 3, 512)].into_iter().for_each(|entry| catalogue.insert(entry));
+        [entry(1, 2, 1024), entry(1, 1, 0), entry(1, 3, 512)]
+            .into_iter()
+            .for_each(|entry| catalogue.insert(entry));
         catalogue
     }
 

@@ -54,7 +54,8 @@ impl Log {
         let (engine, recovered, errands) = open::begin(config)?;
         let topology = Topology::detect();
         let nodes = tail_nodes(&engine.config, &topology);
-        let mut log = Log { engine, threads: Mutex::default(), nodes, shared: Mutex::new(None), closed: false };
+        let mut log =
+            Log { engine, threads: Mutex::default(), nodes, shared: Mutex::new(None), closed: false };
         // Dropping the log ends the threads that were started.
         log.start_threads(&topology, errands)?;
         tracing::info!(log = %log.id(), epoch = recovered.epoch.0, clean = recovered.clean, "log opened");

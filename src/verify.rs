@@ -98,7 +98,8 @@ fn verify_lane(view: &View, lane: Lane, into: &mut Verified) {
     note(into, "log", lane, whole.wrong);
     // NVMe by itself, as far as it is said to hold it.
     let ended = media.ranges(lane).iter().rev().nth(1).map_or(Lsn(0), |range| range.end);
-    let on_nvme = if view.was_closed() { published } else { ended.max(media.board.water(lane, Water::Drained)) };
+    let on_nvme =
+        if view.was_closed() { published } else { ended.max(media.board.water(lane, Water::Drained)) };
     let nvme = walk(LaneCursor::new(media.clone(), lane, oldest).without_tail(), on_nvme.min(published));
     into.nvme_bytes += nvme.bytes;
     note(into, "nvme", lane, nvme.wrong);

@@ -95,7 +95,8 @@ pub(crate) fn read_from(
     ours: impl Fn(Epoch, Incarnation) -> bool,
 ) -> Result<Archived> {
     if claim > 0 && read(objects, address, Some(log), claim)?.is_none() {
-        let (path, what) = (address.into(), format!("object {claim}, this log's claim, is not there: put the archive back"));
+        let (path, what) =
+            (address.into(), format!("object {claim}, this log's claim, is not there: put the archive back"));
         return Err(Refusal::Foreign { path, what }.into());
     }
     let mut archived = Archived { ends: vec![Lsn(0); lanes as usize], next: claim.max(1), epoch: Epoch(0) };

@@ -274,7 +274,10 @@ impl<M: TailLane> Core<M> {
 
     /// Adds a frame that belongs to the engine; the reserve has room for it.
     fn append_own(&mut self, board: &Board, kind: Kind, body: &[u8]) {
-        debug_assert!(self.ring.has(frame_bytes(body.len())), "every append keeps room for the closing frames");
+        debug_assert!(
+            self.ring.has(frame_bytes(body.len())),
+            "every append keeps room for the closing frames"
+        );
         let at = self.ring.at;
         self.store(at, body);
         let partial = self.seal.over(self.ring.lsn, body);

@@ -211,7 +211,8 @@ fn make_tail(config: &Config, place: &TailPlace, geometry: &Geometry) -> Result<
     let tail = tail.map_err(|error| map_error(config, error))?;
     let id = super::random();
     super::superblock::write_tail_id(&tail, id)?;
-    let parent = place.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent =
+        place.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let synced = std::fs::File::open(parent).and_then(|dir| dir.sync_all());
     synced.map_err(Error::io(parent.display().to_string()))?;
     Ok((Arc::new(tail), id))

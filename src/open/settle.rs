@@ -61,7 +61,12 @@ fn end_on_nvme(media: &Arc<Media>, lane: Lane, from: Lsn, end: Lsn) -> Result<Ls
 fn flush_segments(media: &Media, lane: Lane, epoch: Epoch) -> Result<()> {
     let files: Vec<u32> = {
         let catalogue = media.catalogue();
-        catalogue.of_lane(lane).iter().filter(|entry| entry.header.epoch == epoch).map(|entry| entry.file).collect()
+        catalogue
+            .of_lane(lane)
+            .iter()
+            .filter(|entry| entry.header.epoch == epoch)
+            .map(|entry| entry.file)
+            .collect()
     };
     for number in files {
         let what = format!("segment {number:08}");

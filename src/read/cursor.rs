@@ -42,7 +42,16 @@ pub(crate) struct LaneCursor {
 
 impl LaneCursor {
     pub(crate) fn new(media: Arc<Media>, lane: Lane, at: Lsn) -> Self {
-        LaneCursor { media, lane, at, range: None, segment: None, window: Window::default(), tail: true, nvme: true }
+        LaneCursor {
+            media,
+            lane,
+            at,
+            range: None,
+            segment: None,
+            window: Window::default(),
+            tail: true,
+            nvme: true,
+        }
     }
 
     /// Reads from NVMe only.
@@ -118,7 +127,11 @@ impl LaneCursor {
         }
     }
 
-    fn frame_in_tail(&mut self, seal: &Seal, into: &mut Vec<u8>) -> Result<Option<Result<Header, Bad>>, Fault> {
+    fn frame_in_tail(
+        &mut self,
+        seal: &Seal,
+        into: &mut Vec<u8>,
+    ) -> Result<Option<Result<Header, Bad>>, Fault> {
         if !self.tail {
             return Ok(None);
         }

@@ -83,7 +83,9 @@ impl Head {
                     self.handed_out = false;
                 }
                 Err(Stop::Limit) if self.reader.cursor.at >= limit => return Ok(false),
-                Err(stop) => return Err(self.trimmed(at).unwrap_or_else(|| stop.into_error(self.lane(), at))),
+                Err(stop) => {
+                    return Err(self.trimmed(at).unwrap_or_else(|| stop.into_error(self.lane(), at)));
+                }
             }
             let skip = self.group.items.partition_point(|item| item.lsn < self.from);
             self.next = skip;
@@ -140,7 +142,10 @@ impl Head {
 
 fn check(media: &Media, position: Position, oldest: Lsn) -> Result<Lsn> {
     if !position.lsn.0.is_multiple_of(LINE_BYTES) {
-        return Err(Error::Config(format!("{}: no record begins there: LSNs are multiples of {LINE_BYTES}", position.lsn)));
+        return Err(Error::Config(format!(
+            "{}: no record begins there: LSNs are multiples of {LINE_BYTES}",
+            position.lsn
+        )));
     }
     if position.lsn < oldest {
         return Err(Error::Trimmed { position, oldest });

@@ -38,7 +38,15 @@ impl Merged {
             media.lanes().map(|lane| Head::new(media, lane, from.lane(lane))).collect::<Result<_>>()?;
         let idle = (0..heads.len()).collect();
         let order = BinaryHeap::with_capacity(heads.len());
-        let mut merged = Merged { media: media.clone(), heads, order, idle, broken: Vec::new(), closed: Gsn(0), stream: None };
+        let mut merged = Merged {
+            media: media.clone(),
+            heads,
+            order,
+            idle,
+            broken: Vec::new(),
+            closed: Gsn(0),
+            stream: None,
+        };
         merged.refresh()?;
         Ok(merged)
     }

@@ -131,7 +131,8 @@ fn fenced_in_tail(media: &Media, range: &EpochRange, hole: Lsn) -> bool {
             let claims = window.chunks_exact(LINE_BYTES as usize).enumerate().filter(|_| readable);
             for (line, bytes) in claims {
                 let at = from + line as u64 * LINE_BYTES;
-                if claims_fence(bytes, Lsn(first.0 + at), hole) && is_fenced(media, range, tail, base + at, bytes, slot_bytes - at)
+                if claims_fence(bytes, Lsn(first.0 + at), hole)
+                    && is_fenced(media, range, tail, base + at, bytes, slot_bytes - at)
                 {
                     return true;
                 }
@@ -163,7 +164,8 @@ fn fenced_on_nvme(media: &Arc<Media>, range: &EpochRange, hole: Lsn) -> Result<b
         let catalogue = media.catalogue();
         let of_lane = catalogue.of_lane(range.lane);
         // The segment that should hold the hole, and everything written behind it.
-        let holder = catalogue.find(range.lane, range.epoch, hole).map_or(0, |(entry, _)| entry.header.sequence);
+        let holder =
+            catalogue.find(range.lane, range.epoch, hole).map_or(0, |(entry, _)| entry.header.sequence);
         let of_epoch = |entry: &&crate::catalogue::Entry| {
             (entry.header.epoch, entry.header.incarnation) == (range.epoch, range.incarnation)
                 && entry.header.sequence >= holder

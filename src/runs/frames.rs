@@ -80,7 +80,9 @@ impl Frames for MediaFrames {
         self.frame.clear();
         let header = self.cursor.frame(&mut self.frame).map_err(|error| match error {
             FrameError::System(error) => error,
-            error => Error::Corrupt { lane, lsn, what: format!("accepted a moment ago, and gone ({error:?})") },
+            error => {
+                Error::Corrupt { lane, lsn, what: format!("accepted a moment ago, and gone ({error:?})") }
+            }
         })?;
         Ok((header, self.frame.len()))
     }
