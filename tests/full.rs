@@ -238,8 +238,8 @@ fn a_crashed_log_on_a_full_disk_waits_for_space() {
 /// what is missing.
 #[test]
 fn a_write_that_fails_half_way_leaves_no_hole() {
-    for way in 0..8 {
-        let [uring, read_back, checkpoints] = [way & 1 != 0, way & 2 != 0, way & 4 != 0];
+    let ways = [(true, false, false), (true, false, true), (true, true, false), (false, false, false)];
+    for (uring, read_back, checkpoints) in ways {
         let dir = tempfile::tempdir().unwrap();
         let task = format!("{uring} {read_back} {checkpoints} {}", dir.path().display());
         let output = child::command_unsignalled("append_past_a_limit", &task).output().unwrap();

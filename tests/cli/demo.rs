@@ -5,10 +5,14 @@ use crate::tierlog::{Place, run, tierlog};
 #[test]
 fn the_demo_shows_it_and_leaves_nothing_behind() {
     let place = Place::new();
-    let (file, dir) = (place.path("orders.csv"), place.path("demo"));
+    let (file, dir) = (place.path("orders.csv"), place.path("a demo"));
     let lines: String = (0..300).map(|i| format!("{i},buy,100\n")).collect();
     std::fs::write(&file, lines).unwrap();
-    let text = run(tierlog().arg("demo").arg(&file).arg("--dir").arg(&dir), b"").text();
+    let text = run(
+        tierlog().args(["demo", "orders.csv", "--dir", "a demo"]).current_dir(dir.parent().unwrap()),
+        b"",
+    )
+    .text();
     assert_eq!(text.matches("ok: every acknowledged order is there").count(), 2, "{text}");
     assert_eq!(text.matches("ok: `cat --json` of both is the same").count(), 2, "{text}");
     assert_eq!(text.matches("p99.99").count(), 2, "{text}");

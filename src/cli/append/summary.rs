@@ -59,10 +59,10 @@ impl Summary {
         let mark = if self.emulated { "EMULATED: " } else { "" };
         let lanes = if self.lanes.len() == 1 { "lane" } else { "lanes" };
         let mut text = format!(
-            "{mark}{} records, {} bytes in {:.3} s through {} {lanes}: {} records/s\n",
+            "{mark}{} records, {} bytes in {} through {} {lanes}: {} records/s\n",
             count(self.records),
             count(self.bytes),
-            self.seconds,
+            duration((self.seconds * 1e9) as u64),
             self.lanes.len(),
             count(self.records_per_second as u64),
         );

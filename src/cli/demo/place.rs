@@ -20,7 +20,8 @@ impl Place {
     /// Takes `dir`, which must be empty or yet to be made, or makes a directory for temporary files.
     pub(super) fn take(dir: Option<&Path>, keep: bool) -> Result<Place, Failure> {
         let made = |dir: &Path| DirBuilder::new().mode(0o700).create(dir).map_err(Failure::io(dir.display()));
-        let Some(dir) = dir else {
+        let dir = dir.map(std::path::absolute).transpose().map_err(Failure::io("--dir"))?;
+        let Some(dir) = dir.as_deref() else {
             let dir = temporary().join(format!("tierlog-demo-{}", std::process::id()));
             made(&dir)?;
             return Ok(Place { dir, theirs: false, keep });

@@ -21,7 +21,7 @@ const CATCH_UP_MAX: Duration = Duration::from_secs(10);
 /// The configuration with an archive in a local directory.
 pub(super) fn archived(config: &Config, archive: &Path) -> Config {
     let mut config = config.clone();
-    config.archive.address = format!("file://{}", archive.display());
+    config.archive.address = archive.display().to_string();
     config.archive.accept_local = true;
     config.archive.linger_ms_max = 50;
     config
