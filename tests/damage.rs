@@ -105,7 +105,8 @@ struct Place {
     at: usize,
 }
 
-/// The bytes of all blocks with a magic, and of some frame headers: first, last, a few between, each lane's newest.
+/// The bytes of all blocks with a magic, and of some frame headers: first, last, a few between, and of each
+/// lane's newest, which a crashed log may have in its tail only.
 fn header_bytes(bytes: &[u8], tail: bool) -> Vec<usize> {
     let blocks = layout::blocks(bytes).into_iter();
     let mut all: Vec<usize> = blocks.flat_map(|at| at..at + layout::block_bytes(&bytes[at..])).collect();
@@ -118,8 +119,10 @@ fn header_bytes(bytes: &[u8], tail: bool) -> Vec<usize> {
     let lsn = |at: &usize| u64::from_le_bytes(bytes[at + 8..at + 16].try_into().unwrap());
     for lane in 0..if tail { 2 } else { 0 } {
         let ring = layout::RINGS_AT + lane * SEGMENTS * SEGMENT_BYTES;
-        let of_lane = frames.iter().filter(|at| (ring..ring + SEGMENTS * SEGMENT_BYTES).contains(*at));
-        chosen.extend(of_lane.max_by_key(|at| lsn(at)));
+        let in_ring = |at: &&usize| (ring..ring + SEGMENTS * SEGMENT_BYTES).contains(*at);
+        let mut of_lane: Vec<usize> = frames.iter().filter(in_ring).copied().collect();
+        of_lane.sort_by_key(|at| std::cmp::Reverse(lsn(at)));
+        chosen.extend(of_lane.into_iter().step_by(5).take(6));
     }
     all.extend(chosen.into_iter().flat_map(|at| at..at + layout::HEADER_BYTES));
     all

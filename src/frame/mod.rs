@@ -1,7 +1,7 @@
 //! The frame: a record with its header, the same bytes in every tier (docs/FORMAT.md).
 //!
 //! Contents: the header's layout ([`Header`]), the checksum ([`Seal`]), reading a frame from untrusted bytes
-//! ([`verify`]), the body of a deps frame ([`Dep`]).
+//! ([`mod@verify`]), the body of a deps frame ([`Dep`]).
 
 mod deps;
 mod header;

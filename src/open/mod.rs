@@ -2,7 +2,7 @@
 //! claim; yield.
 //!
 //! Contents: [`places`] (directories and files, locked), [`superblock`] (the open record in every tier), [`settle`]
-//! (moving what was accepted to NVMe), [`begin`] (a new epoch), [`record`] (what it writes first),
+//! (moving what was accepted to NVMe), [`mod@begin`] (a new epoch), [`record`] (what it writes first),
 //! [`assemble`] (the engine from its parts), [`identity`] (who and where we are).
 
 mod assemble;

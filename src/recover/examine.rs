@@ -48,7 +48,7 @@ pub(crate) struct Examined {
 /// Reads the media and decides what counts.
 ///
 /// # Errors
-/// A [`Refusal`] for files that do not belong, [`Error::Corrupt`](crate::Error::Corrupt) by the decision table, I/O errors.
+/// A [`Refusal`] for files that do not belong, [`Error::Corrupt`] by the decision table, I/O errors.
 pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
     let Inputs { record, geometry, tails, nvme, nvme_path, marks } = inputs;
     let found = scan_catalogue(&*nvme, &nvme_path, record.log, geometry.lanes)?;

@@ -1,7 +1,7 @@
 //! Recovery: what counts of a log that was not closed.
 //!
 //! Contents: [`table`] (torn or corrupt: the decision, as a table), [`scan`] (one lane to its first hole), [`cut`] (the
-//! fixpoint over stored dependencies), [`examine`] (all of it, read only).
+//! fixpoint over stored dependencies), [`mod@examine`] (all of it, read only).
 
 mod cut;
 mod examine;

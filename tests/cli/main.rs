@@ -1,5 +1,5 @@
 //! The command as its users run it: arguments, standard streams, exit statuses.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "cli", feature = "object"))]
 
 mod append;
 mod beside;

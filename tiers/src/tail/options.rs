@@ -13,7 +13,7 @@ pub struct MapOptions {
     pub ask: MediumAsk,
     /// How long to wait for another owner to let go, in milliseconds; 5,000 by default, 0 to try once.
     pub lock_wait_ms_max: u64,
-    /// Whether a SIGBUS in the mapping becomes a [`Fault`] (true by default). It takes a handler for the whole process,
+    /// Whether a SIGBUS in the mapping becomes a [`Fault`](super::Fault) (true by default). It takes a handler for the whole process,
     /// chained to the one before. Without it a fault ends the process.
     pub fault_guard: bool,
     /// The write-back instruction; by default the best there is. For tools that know only some (valgrind: `Clflush`
