@@ -101,7 +101,7 @@ pub enum DurableWith {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NvmeConfig {
-    /// Its directory; default `nvme` in the log's directory.
+    /// Its directory, by the log's directory if relative; default `nvme`.
     pub path: Option<PathBuf>,
     /// Bytes of a segment file, a multiple of 4 KiB at least twice a tail segment, fixed at creation; default 32 MiB.
     pub segment_bytes: Option<u64>,
@@ -218,7 +218,7 @@ impl Config {
     }
 
     pub(crate) fn nvme_path(&self) -> PathBuf {
-        self.nvme.path.as_deref().map_or_else(|| self.dir.join("nvme"), Path::to_path_buf)
+        self.dir.join(self.nvme.path.as_deref().unwrap_or(Path::new("nvme")))
     }
 
     /// The sizes of a new log.

@@ -12,7 +12,7 @@ use crate::archive::run_archiver;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::number::{Gsn, Lane, LogId, Lsn, Position};
+use crate::number::{Gsn, Lane, LogId, Position};
 use crate::open::{self, Recovered};
 use crate::read::{Cut, LaneReader, Merged, batch_start};
 use crate::reaper::{Errand, run_reaper};
@@ -141,10 +141,7 @@ impl Log {
     ///
     /// # Errors
     /// As for [`reader`](Log::reader).
-    pub fn lane(&self, lane: Lane, from: Option<Lsn>) -> Result<LaneReader> {
-        let epoch_of =
-            |lsn| self.engine.media.range_of(lane, lsn).map_or(self.engine.epoch, |range| range.epoch);
-        let from = from.map(|lsn| Position { epoch: epoch_of(lsn), lane, lsn });
+    pub fn lane(&self, lane: Lane, from: Option<Position>) -> Result<LaneReader> {
         LaneReader::new(&self.engine.media, lane, from)
     }
 

@@ -17,7 +17,7 @@ use crate::config::Geometry;
 use crate::error::{Error, Result};
 use crate::format::{EpochRange, OPEN_RECORD_BYTES};
 use crate::frame::Seal;
-use crate::number::{Gsn, Lane, LogId, Lsn, Position};
+use crate::number::{Epoch, Gsn, Lane, LogId, Lsn, Position};
 use crate::order::Order;
 
 /// Where the rings begin in a tail: behind two slots for open records, on a huge page.
@@ -37,6 +37,8 @@ pub(crate) struct Media {
     ranges: RwLock<Vec<Vec<EpochRange>>>,
     /// Per lane, the highest end handed out while it was not stable: what a commit depends on.
     seen: Vec<AtomicU64>,
+    /// The newest open.
+    epoch: Epoch,
     /// How a reader finds out what is closed.
     pub(crate) horizon: Horizon,
     /// Whether records are visible before they are durable (a tail that is not power-safe).
@@ -65,6 +67,7 @@ impl Media {
         nvme_path: PathBuf,
         catalogue: Catalogue,
         ranges: Vec<Vec<EpochRange>>,
+        epoch: Epoch,
         horizon: Horizon,
         visible_first: bool,
     ) -> Self {
@@ -80,6 +83,7 @@ impl Media {
             catalogue,
             ranges,
             seen,
+            epoch,
             horizon,
             visible_first,
         }
@@ -146,8 +150,9 @@ impl Media {
         let ranges = self.ranges.read().unwrap_or_else(PoisonError::into_inner);
         let Some(ranges) = ranges.get(position.lane.0 as usize) else { return true };
         let later = ranges.iter().find(|range| range.epoch > position.epoch);
-        later.is_some_and(|range| position.lsn > range.first)
-            || ranges.last().is_some_and(|last| position.epoch > last.epoch || position.lsn > last.end)
+        let end = ranges.last().map_or_else(|| self.board.published(position.lane), |last| last.end);
+        let restarted = later.is_some_and(|range| position.lsn > range.first);
+        restarted || position.epoch > self.epoch || position.lsn > end
     }
 
     /// The lane's oldest LSN that is still there.

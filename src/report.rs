@@ -35,13 +35,12 @@ impl Media {
     pub(crate) fn of<T: Tail>(engine: &Engine<T>) -> Self {
         let media: Vec<TailMedium> = engine.tails.iter().map(|tail| tail.medium()).collect();
         let emulated = media.contains(&TailMedium::Emulated);
-        let mark = if emulated { "EMULATED: " } else { "" };
         let nvme = engine.media.nvme.describe();
         let tails: Vec<String> = engine.tails.iter().map(|tail| tail.describe()).collect();
         let power = if engine.visible_first() {
             format!("the committing thread writes its run to the NVMe tier: {nvme}")
         } else {
-            format!("{mark}{}", tails.join("; "))
+            tails.join("; ")
         };
         let process = if engine.visible_first() {
             "published in the shared mapping of the tail".into()

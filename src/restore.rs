@@ -111,6 +111,7 @@ impl Target {
             path,
             Catalogue::new(geometry.lanes),
             vec![Vec::new(); geometry.lanes as usize],
+            Epoch(0),
             Horizon::Ended,
             false,
         );

@@ -15,7 +15,7 @@ use crate::config::{Config, Geometry};
 use crate::error::{Error, Result};
 use crate::format::OpenRecord;
 use crate::media::{Horizon, Media};
-use crate::number::{Lane, LogId, Lsn, Position};
+use crate::number::{Lane, LogId, Position};
 use crate::open::{self, NoTail, Superblock};
 use crate::read::{Cut, LaneReader, Merged};
 use crate::recover::{Inputs, examine, live_ranges};
@@ -132,9 +132,7 @@ impl View {
     ///
     /// # Errors
     /// As for [`Log::reader`](crate::Log::reader).
-    pub fn lane(&self, lane: Lane, from: Option<Lsn>) -> Result<LaneReader> {
-        let epoch_of = |lsn| self.media.range_of(lane, lsn).map_or(self.record.epoch, |range| range.epoch);
-        let from = from.map(|lsn| Position { epoch: epoch_of(lsn), lane, lsn });
+    pub fn lane(&self, lane: Lane, from: Option<Position>) -> Result<LaneReader> {
         LaneReader::new(&self.media, lane, from)
     }
 
@@ -217,6 +215,7 @@ fn live_media(
             path,
             found.catalogue,
             live_ranges(record, &geometry),
+            record.epoch,
             Horizon::View,
             visible_first,
         );

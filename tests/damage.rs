@@ -49,7 +49,7 @@ impl Subject {
         let before = Image::take(dir.path());
         for (lane, mut writer) in [log.writer().unwrap(), log.writer().unwrap()].into_iter().enumerate() {
             for i in 0..40_usize {
-                writer.append(i as u32, &vec![lane as u8 + 1; i * 41 % 900]).unwrap();
+                writer.append(i as u32, &vec![0xa0 + lane as u8; i * 41 % 900]).unwrap();
                 writer.commit(Durability::Power).unwrap();
             }
         }
@@ -111,12 +111,14 @@ fn header_bytes(bytes: &[u8], tail: bool) -> Vec<usize> {
     let blocks = layout::blocks(bytes).into_iter();
     let mut all: Vec<usize> = blocks.flat_map(|at| at..at + layout::block_bytes(&bytes[at..])).collect();
     let frames_at = if tail { layout::RINGS_AT } else { BLOCK_BYTES };
-    let is_frame = |at: &usize| matches!(bytes[at + 24], 1..=8) && bytes[at + 25] <= 7 && bytes[at + 27] == 0;
+    let lsn = |at: &usize| u64::from_le_bytes(bytes[at + 8..at + 16].try_into().unwrap());
+    let is_frame = |at: &usize| {
+        matches!(bytes[at + 24], 1..=8) && bytes[at + 25] <= 7 && lsn(at) % 64 == 0 && lsn(at) < 1 << 32
+    };
     let frames = (frames_at..bytes.len().saturating_sub(LINE_BYTES)).step_by(LINE_BYTES).filter(is_frame);
     let frames: Vec<usize> = frames.collect();
     let mut chosen: Vec<usize> = frames.iter().copied().step_by(frames.len().div_ceil(4).max(1)).collect();
     chosen.extend(frames.last());
-    let lsn = |at: &usize| u64::from_le_bytes(bytes[at + 8..at + 16].try_into().unwrap());
     for lane in 0..if tail { 2 } else { 0 } {
         let ring = layout::RINGS_AT + lane * SEGMENTS * SEGMENT_BYTES;
         let in_ring = |at: &&usize| (ring..ring + SEGMENTS * SEGMENT_BYTES).contains(*at);

@@ -47,7 +47,7 @@ impl Selection {
         if lane.0 as usize >= lanes {
             return Err(Failure::Usage(format!("there is no lane {lane}: the log has 0 to {}", lanes - 1)));
         }
-        let reader = view.lane(lane, from.lane(lane).map(|position| position.lsn))?;
+        let reader = view.lane(lane, from.lane(lane))?;
         Ok(Reader::Lane(Box::new(match self.stream {
             Some(stream) => reader.stream(stream),
             None => reader,

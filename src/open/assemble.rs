@@ -62,6 +62,7 @@ pub(super) fn assemble(
         places.nvme_path.clone(),
         catalogue,
         ranges,
+        record.epoch,
         Horizon::Owner(order.clone()),
         visible_first,
     ));

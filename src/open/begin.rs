@@ -65,10 +65,10 @@ pub(super) struct Opening {
 }
 
 /// Opens, recovers, and starts a new epoch. The receiver is the reaper's.
-pub(crate) fn begin(config: Config) -> Result<(Arc<Engine<Mapped>>, Recovered, Receiver<Errand>)> {
+pub(crate) fn begin(mut config: Config) -> Result<(Arc<Engine<Mapped>>, Recovered, Receiver<Errand>)> {
     let boot = boot_id()?;
     let objects = open_objects(&config.archive)?;
-    let mut places = Places::open(&config)?;
+    let mut places = Places::open(&mut config)?;
     let fingerprint = places.nvme.fingerprint().map_err(Error::io("the superblock"))?;
     let old = known(&places)?;
     let created = old.is_none();
@@ -121,6 +121,7 @@ pub(crate) fn begin(config: Config) -> Result<(Arc<Engine<Mapped>>, Recovered, R
         opening.write_record()?;
     }
     opening.drop_dead_segments();
+    opening.prepare_segments();
     let archiver = opening.claim(&config, archived)?;
     let (engine, errands) = assemble(opening, config, boot, archiver)?;
     Ok((engine, recovered, errands))
@@ -247,6 +248,14 @@ impl Opening {
     /// Tails first, then NVMe.
     fn write_record(&self) -> Result<()> {
         write_everywhere(&self.tails, &self.places.superblock, &self.record)
+    }
+
+    /// The first commits need not wait for their segment files. What cannot be made now is tried again later, and said.
+    fn prepare_segments(&self) {
+        let made = std::iter::repeat_with(|| self.pool.prepare())
+            .take_while(|made| matches!(made, Ok(true)))
+            .count();
+        tracing::debug!(made, ready = self.pool.free(), "segment files made ahead");
     }
 
     /// Segments that hold only what was cut off, or trimmed, are free: the record that says so is durable.

@@ -16,6 +16,9 @@ use crate::format::OpenRecord;
 use crate::media::RINGS_AT;
 use crate::number::{Incarnation, LogId};
 
+/// `TailMedium::Emulated` in an open record.
+const EMULATED: u32 = 4;
+
 /// A tail that is there.
 #[derive(Debug)]
 pub(crate) struct OpenTail {
@@ -42,7 +45,7 @@ pub(crate) struct Places {
 
 impl Places {
     /// Finds, opens and locks; makes directories and a blank superblock where there is nothing.
-    pub(crate) fn open(config: &Config) -> Result<Self> {
+    pub(crate) fn open(config: &mut Config) -> Result<Self> {
         let nvme_path = config.nvme_path();
         if config.create {
             let mut builder = std::fs::DirBuilder::new();
@@ -66,6 +69,11 @@ impl Places {
         let superblock = Superblock { file };
         let mut record = superblock.read(&path)?;
         let nvme_turn = record.as_ref().map_or(0, |record| record.turn);
+        let emulated = |record: &OpenRecord| record.tails.iter().any(|tail| tail.medium == EMULATED);
+        if config.tail.medium == Medium::Auto && record.as_ref().is_some_and(emulated) {
+            // Asked for once, by name: the log keeps it.
+            config.tail.medium = Medium::Emulated;
+        }
         let tail_places = config.tail_places();
         let tails: Vec<Option<OpenTail>> =
             tail_places.iter().map(|place| open_tail(config, place)).collect::<Result<_>>()?;
@@ -116,7 +124,6 @@ impl Places {
     }
 
     fn tail_trouble(&self, i: usize, record: &OpenRecord, boot: [u8; 16]) -> Option<String> {
-        const EMULATED: u32 = 4;
         let Some(tail) = self.tails[i].as_ref() else { return Some("missing".into()) };
         let known = record.tails.get(i)?;
         let len = geometry_of(record).map(|geometry| tail_bytes(&geometry)).ok()?;

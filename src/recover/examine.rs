@@ -74,6 +74,7 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
             nvme_path.clone(),
             catalogue,
             ranges,
+            record.epoch,
             Horizon::Ended,
             false,
         );
