@@ -175,7 +175,7 @@ pub enum Error {
         lead_ms_max: u64,
     },
     /// The system refused an operation.
-    #[error("{what}: {source}")]
+    #[error("{what}: {source}{}", hint(.source.kind()))]
     Io {
         /// The file or operation.
         what: String,
@@ -203,6 +203,16 @@ impl Error {
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
         let what = what.into();
         move |source| Error::Io { what, source: Arc::new(source) }
+    }
+}
+
+/// What to do about an answer of the system, where that is known.
+fn hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::PermissionDenied => ": run as the owner, or change the mode",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": free some room",
+        io::ErrorKind::ReadOnlyFilesystem => ": mount it writable",
+        _ => "",
     }
 }
 

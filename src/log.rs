@@ -189,7 +189,8 @@ impl Log {
     }
 
     /// Ends the log: no commit is taken any more, everything published becomes Power-durable on NVMe and, where an archive
-    /// is configured, is archived; each lane's end is written. Writers still about get [`Error::Closed`].
+    /// is configured, is archived; each lane's end is written. Writers still about get [`Error::Closed`]; writers and readers
+    /// that are still held keep the tail locked until they are dropped.
     ///
     /// # Errors
     /// The first thing that could not be done; the next open then recovers as after a crash.

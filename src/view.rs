@@ -12,7 +12,7 @@ use tierlog_tiers::tail::{MapError, MappedView, TailRead};
 use crate::board::{Board, BoardStamp};
 use crate::catalogue::scan as scan_catalogue;
 use crate::config::{Config, Geometry};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::OpenRecord;
 use crate::media::{Horizon, Media};
 use crate::number::{Lane, LogId, Position};
@@ -77,8 +77,8 @@ impl View {
             record.ok_or_else(|| Error::Config(format!("{}: there is no log here", path.display())))?;
         let geometry = open::geometry_of(&record)?;
         let mut tails: Vec<Arc<dyn TailRead>> = Vec::new();
-        for place in config.tail_places() {
-            tails.push(open_tail(&place.path, &record, &geometry)?);
+        for (i, place) in config.tail_places().iter().enumerate() {
+            tails.push(open_tail(&place.path, i, &record, &geometry)?);
         }
         if tails.len() != geometry.tails as usize {
             return Err(Error::Config(format!("the log has {} tails, name their places", geometry.tails)));
@@ -92,8 +92,16 @@ impl View {
             Some(media) => (media, true),
             None => {
                 let nvme: Arc<dyn Nvme> = nvme.clone();
-                let inputs =
-                    Inputs { record: &record, geometry, tails, nvme, nvme_path: path, marks: &marks };
+                let tail_paths = config.tail_places().into_iter().map(|place| place.path).collect();
+                let inputs = Inputs {
+                    record: &record,
+                    geometry,
+                    tails,
+                    tail_paths,
+                    nvme,
+                    nvme_path: path,
+                    marks: &marks,
+                };
                 (examine(inputs)?.media, false)
             }
         };
@@ -161,17 +169,28 @@ fn owner_is_about(config: &Config) -> bool {
     config.dir.join("owner").exists()
 }
 
-fn open_tail(path: &Path, record: &OpenRecord, geometry: &Geometry) -> Result<Arc<dyn TailRead>> {
+fn open_tail(path: &Path, i: usize, record: &OpenRecord, geometry: &Geometry) -> Result<Arc<dyn TailRead>> {
     match MappedView::open(path) {
-        Ok(tail) if tail.len() < open::tail_bytes(geometry) => {
-            Err(crate::error::Refusal::TailLost { path: path.into(), what: "truncated".into() }.into())
+        // A log that was closed needs nothing of its tails, but one that is not its own is in the way.
+        Ok(tail) if record.closed => match (open::is_foreign_tail(path, &tail, record.tails.get(i))?, path) {
+            (false, _) => Ok(Arc::new(NoTail)),
+            (true, path) => Err(open::foreign_tail(path)),
+        },
+        Ok(tail) => {
+            let what = match record.tails.get(i) {
+                _ if tail.len() < open::tail_bytes(geometry) => Some("truncated"),
+                Some(known) => open::tail_trouble(path, &tail, known.id, record.turn)?,
+                None => None,
+            };
+            match what {
+                Some(what) => Err(Refusal::TailLost { path: path.into(), what: what.into() }.into()),
+                None => Ok(Arc::new(tail)),
+            }
         }
-        Ok(tail) => Ok(Arc::new(tail)),
-        // A log that was closed needs nothing of its tails.
         Err(MapError::Missing { .. }) if record.closed => Ok(Arc::new(NoTail)),
         Err(MapError::Missing { .. }) => {
             let what = "missing".into();
-            Err(crate::error::Refusal::TailLost { path: path.into(), what }.into())
+            Err(Refusal::TailLost { path: path.into(), what }.into())
         }
         Err(error) => Err(Error::io("a tail")(std::io::Error::other(error.to_string()))),
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use support::chance::Chance;
 use support::child::{self, Voice};
 use support::image::Image;
-use support::records::{Kept, adopted, all, drain, fill, reopened, small};
+use support::records::{Kept, adopted, all, drain, reopened, small};
 use tierlog::{Commit, Config, Cut, Durability, Lane, Log, Medium, Merged, View};
 
 const MEDIA: [Medium; 2] = [Medium::File, Medium::Emulated];
@@ -368,26 +368,4 @@ fn a_lane_of_its_own_reader_follows_only_its_lane() {
         assert_eq!((record.lane, record.payload), (two.lane(), &[i][..]));
     }
     assert!(reader.next().unwrap().is_none());
-}
-
-#[test]
-fn a_reader_that_outlives_its_log_keeps_nobody_out() {
-    for medium in MEDIA {
-        let dir = tempfile::tempdir().unwrap();
-        let (log, _) = Log::open(small(dir.path(), medium)).unwrap();
-        fill(&log, 200, 3000);
-        let written = all(&log);
-        let reader = log.reader(&Cut::start());
-        log.close().unwrap();
-        let (log, _) = Log::open(small(dir.path(), medium)).unwrap();
-        fill(&log, 200, 3000);
-        let (seen, error) = drain(reader);
-        assert!(
-            error.is_none() && seen == written,
-            "{medium:?}: {error:?}, {} of {}",
-            seen.len(),
-            written.len()
-        );
-        log.close().unwrap();
-    }
 }

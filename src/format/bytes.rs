@@ -5,7 +5,8 @@ use tierlog_tiers::checksum::Crc32c;
 use super::{FORMAT_VERSION, Unreadable};
 use crate::number::{LINE_BYTES, Lsn};
 
-const HEAD_BYTES: usize = 24;
+/// Bytes before a block's body.
+pub(crate) const BLOCK_HEAD_BYTES: usize = 24;
 
 /// Appends little-endian fields.
 #[derive(Debug, Default)]
@@ -70,16 +71,27 @@ impl<'a> Reader<'a> {
 
 /// Wraps a body into a block.
 pub(crate) fn seal_block(magic: [u8; 8], body: &[u8]) -> Vec<u8> {
-    let mut out = Writer(Vec::with_capacity(HEAD_BYTES + body.len()));
-    out.bytes(&magic).u32(FORMAT_VERSION).u32(0).u32(body.len() as u32).u32(0).bytes(body);
-    let crc = Crc32c::new().bytes(&out.0).finish();
-    out.0[12..16].copy_from_slice(&crc.to_le_bytes());
-    out.0
+    let mut block = vec![0; BLOCK_HEAD_BYTES + body.len()];
+    block[BLOCK_HEAD_BYTES..].copy_from_slice(body);
+    seal_in_place(magic, &mut block);
+    block
+}
+
+/// Completes a block whose body stands already.
+pub(crate) fn seal_in_place(magic: [u8; 8], block: &mut [u8]) {
+    let len = (block.len() - BLOCK_HEAD_BYTES) as u32;
+    block[..8].copy_from_slice(&magic);
+    block[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    block[12..16].fill(0);
+    block[16..20].copy_from_slice(&len.to_le_bytes());
+    block[20..BLOCK_HEAD_BYTES].fill(0);
+    let crc = Crc32c::new().bytes(block).finish();
+    block[12..16].copy_from_slice(&crc.to_le_bytes());
 }
 
 /// Finds the body of a block at the start of `bytes`.
 pub(crate) fn unseal_block(magic: [u8; 8], bytes: &[u8]) -> Result<&[u8], Unreadable> {
-    let head: &[u8; HEAD_BYTES] = bytes.first_chunk().ok_or(Unreadable::Damaged)?;
+    let head: &[u8; BLOCK_HEAD_BYTES] = bytes.first_chunk().ok_or(Unreadable::Damaged)?;
     if head.iter().all(|byte| *byte == 0) {
         return Err(Unreadable::Blank);
     }
@@ -92,7 +104,7 @@ pub(crate) fn unseal_block(magic: [u8; 8], bytes: &[u8]) -> Result<&[u8], Unread
     if version != FORMAT_VERSION {
         return Err(Unreadable::Version(version));
     }
-    let body = bytes[HEAD_BYTES..].get(..len as usize).ok_or(Unreadable::Damaged)?;
+    let body = bytes[BLOCK_HEAD_BYTES..].get(..len as usize).ok_or(Unreadable::Damaged)?;
     let mut zeroed = *head;
     zeroed[12..16].fill(0);
     if Crc32c::new().bytes(&zeroed).bytes(body).finish() == crc { Ok(body) } else { Err(Unreadable::Damaged) }

@@ -1,7 +1,7 @@
 //! The header of a segment, in both local tiers: which open of which log wrote what follows, and from where.
 
 use super::Unreadable;
-use super::bytes::{Reader, Writer, seal_block, unseal_block};
+use super::bytes::{BLOCK_HEAD_BYTES, Reader, seal_in_place, unseal_block};
 use crate::frame::Seal;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
 
@@ -24,13 +24,18 @@ pub(crate) struct SegmentHeader {
 }
 
 impl SegmentHeader {
+    /// Allocates nothing: a writer opens its segments on the hot path.
     pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
-        let mut body = Writer::default();
-        body.bytes(&self.log.0).u32(self.lane.0).u32(self.epoch.0).u64(self.incarnation.0);
-        body.u64(self.sequence).u64(self.first.0).u64(self.gsn_before.0);
-        let block = seal_block(MAGIC, &body.0);
         let mut out = [0; SEGMENT_HEADER_BYTES];
-        out[..block.len()].copy_from_slice(&block);
+        let body = &mut out[BLOCK_HEAD_BYTES..BLOCK_HEAD_BYTES + BODY_BYTES];
+        body[..16].copy_from_slice(&self.log.0);
+        body[16..20].copy_from_slice(&self.lane.0.to_le_bytes());
+        body[20..24].copy_from_slice(&self.epoch.0.to_le_bytes());
+        let words = [self.incarnation.0, self.sequence, self.first.0, self.gsn_before.0];
+        for (word, at) in words.iter().zip((24..).step_by(8)) {
+            body[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        }
+        seal_in_place(MAGIC, &mut out[..BLOCK_HEAD_BYTES + BODY_BYTES]);
         out
     }
 
@@ -55,4 +60,5 @@ impl SegmentHeader {
     }
 }
 
-const _: () = assert!(24 + 16 + 4 + 4 + 8 * 4 <= SEGMENT_HEADER_BYTES);
+const BODY_BYTES: usize = 16 + 4 + 4 + 8 * 4;
+const _: () = assert!(BLOCK_HEAD_BYTES + BODY_BYTES <= SEGMENT_HEADER_BYTES);

@@ -9,9 +9,9 @@ use tierlog_tiers::object::Objects;
 use tierlog_tiers::tail::{Mapped, TailRead};
 
 use super::assemble::assemble;
-use super::places::{Places, board_paths, geometry_of};
+use super::places::{Places, board_paths, geometry_of, without_nvme};
 use super::record::{first_record, next_record, write_everywhere};
-use super::{boot_id, owner_line};
+use super::{boot_id, sign_owner};
 use crate::archive::{Archived, Archiver, Author, Claim, Claimed, claim, open_objects, read_from};
 use crate::board::Water;
 use crate::catalogue::Entry;
@@ -96,7 +96,7 @@ pub(crate) fn begin(mut config: Config) -> Result<(Arc<Engine<Mapped>>, Recovere
     let archived = look_at_archive(&config, objects.as_deref(), &record, &examined)?;
 
     // From here on something is written.
-    std::fs::write(config.dir.join("owner"), owner_line()).map_err(Error::io("the file owner"))?;
+    sign_owner(&config.dir.join("owner")).map_err(Error::io("the file owner"))?;
     let pool = new_pool(&places, &config, &geometry, &examined)?;
     super::settle::settle(&examined, &marks, &pool)?;
     let recovered = Recovered {
@@ -131,12 +131,7 @@ pub(crate) fn begin(mut config: Config) -> Result<(Arc<Engine<Mapped>>, Recovere
 fn known(places: &Places) -> Result<Option<OpenRecord>> {
     match &places.record {
         Some(record) if places.nvme_turn == 0 && record.turn > 1 => {
-            let path = places.nvme_path.clone();
-            let what = format!(
-                "empty, but the tail belongs to log {}: put that log's NVMe directory here",
-                record.log
-            );
-            Err(Refusal::Foreign { path, what }.into())
+            Err(without_nvme(&places.nvme_path, record))
         }
         Some(record) if places.nvme_turn > 0 => Ok(Some(record.clone())),
         _ => Ok(None),
@@ -174,7 +169,8 @@ fn look(
     });
     let nvme: Arc<dyn Nvme> = places.nvme.clone();
     let (tails, nvme_path) = (tails.collect(), places.nvme_path.clone());
-    examine(Inputs { record, geometry, tails, nvme, nvme_path, marks })
+    let tail_paths = places.tail_paths();
+    examine(Inputs { record, geometry, tails, tail_paths, nvme, nvme_path, marks })
 }
 
 /// Stands for a tail that is gone.

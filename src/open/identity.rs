@@ -1,5 +1,10 @@
 //! Who and where we are: random identities, the boot, the owner as other processes see it.
 
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
 use crate::error::{Error, Result};
 
 /// Random bytes for identities.
@@ -19,8 +24,17 @@ pub(crate) fn boot_id() -> Result<[u8; 16]> {
     number.map(u128::to_be_bytes).map_err(|_| Error::Config(format!("{path} holds no boot id: {text:?}")))
 }
 
+/// Writes the file `owner`, for those that are refused.
+pub(crate) fn sign_owner(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    File::options().write(true).create_new(true).mode(0o600).open(path)?.write_all(owner_line().as_bytes())
+}
+
 /// What the file `owner` says.
-pub(crate) fn owner_line() -> String {
+fn owner_line() -> String {
     let name =
         std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     format!("process {} ({})", std::process::id(), name.as_deref().unwrap_or("unknown"))

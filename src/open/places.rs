@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tierlog_tiers::nvme::{Directory, DirectoryError, DirectoryOptions, DurableWay, FileName, Nvme};
 use tierlog_tiers::persist::Flush;
-use tierlog_tiers::tail::{MapError, MapOptions, Mapped, MediumAsk};
+use tierlog_tiers::tail::{MapError, MapOptions, Mapped, MappedView, MediumAsk};
 
 use super::superblock::{SUPERBLOCK_BYTES, Superblock, read_tail, read_tail_id};
 use crate::config::{Config, DurableWith, FlushWith, Geometry, Medium, TailPlace};
@@ -47,6 +47,9 @@ impl Places {
     /// Finds, opens and locks; makes directories and a blank superblock where there is nothing.
     pub(crate) fn open(config: &mut Config) -> Result<Self> {
         let nvme_path = config.nvme_path();
+        if !nvme_path.join("superblock").exists() {
+            refuse_orphans(config, &nvme_path)?;
+        }
         if config.create {
             let mut builder = std::fs::DirBuilder::new();
             let made = builder.recursive(true).mode(0o700).create(&config.dir);
@@ -113,6 +116,7 @@ impl Places {
     ) -> Result<Vec<PathBuf>> {
         let mut lost = Vec::new();
         for (i, place) in self.tail_places.iter().enumerate() {
+            self.check_own(i, record)?;
             let Some(what) = self.tail_trouble(i, record, boot) else { continue };
             if !record.closed && !config.accept_loss {
                 return Err(Refusal::TailLost { path: place.path.clone(), what }.into());
@@ -123,18 +127,26 @@ impl Places {
         Ok(lost)
     }
 
+    /// What is not this log's is never replaced, whatever the user allows; only a tail that was never finished is.
+    fn check_own(&self, i: usize, record: &OpenRecord) -> Result<()> {
+        let Some(tail) = self.tails[i].as_ref() else { return Ok(()) };
+        let path = &self.tail_places[i].path;
+        let foreign = super::is_foreign_tail(path, &*tail.tail, record.tails.get(i))?;
+        if foreign { Err(super::foreign_tail(path)) } else { Ok(()) }
+    }
+
     fn tail_trouble(&self, i: usize, record: &OpenRecord, boot: [u8; 16]) -> Option<String> {
         let Some(tail) = self.tails[i].as_ref() else { return Some("missing".into()) };
         let known = record.tails.get(i)?;
         let len = geometry_of(record).map(|geometry| tail_bytes(&geometry)).ok()?;
-        if tail.id != Some(known.id) {
-            return Some("of another log, or not a tail".into());
-        }
         if tierlog_tiers::tail::TailRead::len(&*tail.tail) < len {
             return Some("truncated".into());
         }
-        if !tail.damaged && tail.record.as_ref().is_none_or(|found| found.turn < self.nvme_turn) {
-            return Some("older than the NVMe tier: an earlier copy of it".into());
+        let path = &self.tail_places[i].path;
+        match super::tail_trouble(path, &*tail.tail, known.id, self.nvme_turn) {
+            Ok(Some(what)) => return Some(what.into()),
+            Ok(None) => {}
+            Err(error) => return Some(error.to_string()),
         }
         let rebooted = known.medium == EMULATED && record.boot != boot;
         rebooted.then(|| "emulated, and the machine was started anew since".into())
@@ -161,6 +173,34 @@ impl Places {
         }
         Ok(taken)
     }
+}
+
+/// Segments without a superblock, a tail without its NVMe tier: nothing is made in the place of what is missing.
+fn refuse_orphans(config: &Config, nvme_path: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(nvme_path).into_iter().flatten() {
+        let path = entry.map_err(Error::io(nvme_path.display().to_string()))?.path();
+        if path.extension().is_some_and(|extension| extension == "seg") {
+            let what = "a segment where there is no superblock: put that log's back, or".to_string();
+            return Err(Refusal::Foreign { path, what }.into());
+        }
+    }
+    for place in config.tail_places() {
+        let Ok(tail) = MappedView::open(&place.path) else { continue };
+        if tierlog_tiers::tail::TailRead::len(&tail) < RINGS_AT {
+            continue;
+        }
+        if let Some(record) = read_tail(&place.path, &tail)?.0.filter(|record| record.turn > 1) {
+            return Err(without_nvme(nvme_path, &record));
+        }
+    }
+    Ok(())
+}
+
+/// The tail belongs to a log whose NVMe tier is not here.
+pub(super) fn without_nvme(nvme_path: &Path, record: &OpenRecord) -> Error {
+    let what =
+        format!("missing or empty, but the tail belongs to log {}: put its NVMe directory here", record.log);
+    Refusal::Foreign { path: nvme_path.into(), what }.into()
 }
 
 /// A superblock cut short by a crash while it was made: nothing else is there yet.
@@ -283,7 +323,15 @@ pub(crate) fn map_error(config: &Config, error: MapError) -> Error {
         MapError::Held { .. } => held(config),
         MapError::Foreign { path, why } => Refusal::Foreign { path: path.into(), what: why.into() }.into(),
         MapError::Unfit { .. } => Error::Config(error.to_string()),
-        error => Error::io("a tail")(io::Error::other(error.to_string())),
+        error => {
+            let kind = match &error {
+                MapError::Denied { source, .. }
+                | MapError::Full { source, .. }
+                | MapError::Io { source, .. } => source.kind(),
+                _ => io::ErrorKind::Other,
+            };
+            Error::io("a tail")(io::Error::new(kind, error.to_string()))
+        }
     }
 }
 
@@ -293,6 +341,6 @@ pub(crate) fn nvme_error(config: &Config, error: DirectoryError) -> Error {
         DirectoryError::Missing { .. } if !config.create => {
             Error::Config(format!("{}: there is no log here", config.dir.display()))
         }
-        error => Error::io("the NVMe tier")(io::Error::other(error.to_string())),
+        error => Error::io("the NVMe tier")(error.into()),
     }
 }

@@ -9,7 +9,8 @@ use tierlog_tiers::tail::{Fault, Tail, TailRead};
 
 use crate::error::{Error, Refusal, Result};
 use crate::format::{
-    FORMAT_VERSION, OPEN_RECORD_BYTES, OpenRecord, Reader, Unreadable, Writer, seal_block, unseal_block,
+    FORMAT_VERSION, OPEN_RECORD_BYTES, OpenRecord, Reader, TailRecord, Unreadable, Writer, seal_block,
+    unseal_block,
 };
 
 /// Bytes of NVMe's superblock file.
@@ -98,6 +99,33 @@ pub(crate) fn read_tail(path: &Path, tail: &dyn TailRead) -> Result<(Option<Open
     // The tail's identity is kept apart from its slots.
     slots.retain(|slot| *slot != Err(Unreadable::Damaged));
     Ok((newest(path, slots)?, damaged))
+}
+
+/// Whether a file is something else than this log's tail, or one that was never finished: it is never replaced.
+pub(crate) fn is_foreign_tail(path: &Path, tail: &dyn TailRead, known: Option<&TailRecord>) -> Result<bool> {
+    let (record, damaged) = read_tail(path, tail)?;
+    let id = read_tail_id(tail)?;
+    let ours = known.is_some_and(|known| id == Some(known.id));
+    Ok(!ours && (record.is_some() || damaged))
+}
+
+pub(crate) fn foreign_tail(path: &Path) -> Error {
+    Refusal::Foreign { path: path.into(), what: "another log's tail, or not a tail".into() }.into()
+}
+
+/// Why a tail is not the one that this log wrote last, at `turn` or later.
+pub(crate) fn tail_trouble(
+    path: &Path,
+    tail: &dyn TailRead,
+    id: [u8; 16],
+    turn: u64,
+) -> Result<Option<&'static str>> {
+    let (record, damaged) = read_tail(path, tail)?;
+    if read_tail_id(tail)? != Some(id) {
+        return Ok(Some("of another log, or not a tail"));
+    }
+    let older = !damaged && record.is_none_or(|record| record.turn < turn);
+    Ok(older.then_some("older than the NVMe tier: an earlier copy of it"))
 }
 
 pub(crate) fn write_tail<T: Tail>(tail: &T, record: &OpenRecord) -> Result<()> {

@@ -14,7 +14,9 @@ use crate::board::{Board, Water};
 use crate::catalogue::{Catalogue, scan as scan_catalogue};
 use crate::config::Geometry;
 use crate::error::{Error, Refusal, Result};
-use crate::format::{EpochRange, OpenRecord, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::format::{
+    EpochRange, FORMAT_VERSION, OpenRecord, SEGMENT_HEADER_BYTES, SegmentHeader, Unreadable,
+};
 use crate::frame::{HEADER_BYTES, Header, Seal, peek, verify};
 use crate::media::{Horizon, Media};
 use crate::number::{Gsn, Lane, Lsn};
@@ -25,6 +27,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) record: &'a OpenRecord,
     pub(crate) geometry: Geometry,
     pub(crate) tails: Vec<Arc<dyn TailRead>>,
+    /// Their files, for errors.
+    pub(crate) tail_paths: Vec<PathBuf>,
     pub(crate) nvme: Arc<dyn Nvme>,
     pub(crate) nvme_path: PathBuf,
     pub(crate) marks: &'a Marks,
@@ -50,7 +54,7 @@ pub(crate) struct Examined {
 /// # Errors
 /// A [`Refusal`] for files that do not belong, [`Error::Corrupt`] by the decision table, I/O errors.
 pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
-    let Inputs { record, geometry, tails, nvme, nvme_path, marks } = inputs;
+    let Inputs { record, geometry, tails, tail_paths, nvme, nvme_path, marks } = inputs;
     let found = scan_catalogue(&*nvme, &nvme_path, record.log, geometry.lanes)?;
     if found.epoch > record.epoch {
         let what = format!("older than its segments, which are of epoch {}", found.epoch);
@@ -78,7 +82,7 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
             Horizon::Ended,
             false,
         );
-        place_slots(&media, record)?;
+        place_slots(&media, record, &tail_paths)?;
         Ok(Arc::new(media))
     };
     let scanned = media(found.catalogue, ranges.clone())?;
@@ -136,13 +140,13 @@ pub(crate) fn live_ranges(record: &OpenRecord, geometry: &Geometry) -> Vec<Vec<E
 }
 
 /// Puts the tails' segments of the last epoch on the board, by their headers.
-fn place_slots(media: &Media, record: &OpenRecord) -> Result<()> {
+fn place_slots(media: &Media, record: &OpenRecord, paths: &[PathBuf]) -> Result<()> {
     if record.closed {
         return Ok(());
     }
     for lane in media.lanes() {
-        let (tail, ring) = media.ring(lane);
-        let Some(tail) = media.tails.get(tail) else { continue };
+        let (index, ring) = media.ring(lane);
+        let Some(tail) = media.tails.get(index) else { continue };
         let seal = Seal::new(record.log, lane, record.epoch, record.incarnation);
         for slot in 0..media.board.slots() {
             let at = ring + slot as u64 * media.geometry.segment_bytes;
@@ -150,7 +154,14 @@ fn place_slots(media: &Media, record: &OpenRecord) -> Result<()> {
                 continue;
             }
             let mut bytes = [0; SEGMENT_HEADER_BYTES];
-            let header = tail.read(at, &mut bytes).ok().and_then(|()| SegmentHeader::decode(&bytes).ok());
+            let header = match tail.read(at, &mut bytes).map(|()| SegmentHeader::decode(&bytes)) {
+                Ok(Err(Unreadable::Version(version))) => {
+                    let path = paths.get(index).cloned().unwrap_or_default();
+                    return Err(Refusal::Newer { path, version, known: FORMAT_VERSION }.into());
+                }
+                Ok(header) => header.ok(),
+                Err(_) => None,
+            };
             let ours = |header: &SegmentHeader| {
                 header.log == record.log
                     && header.lane == lane
