@@ -187,7 +187,9 @@ fn open_tail(path: &Path, i: usize, record: &OpenRecord, geometry: &Geometry) ->
                 None => Ok(Arc::new(tail)),
             }
         }
-        Err(MapError::Missing { .. }) if record.closed => Ok(Arc::new(NoTail)),
+        Err(MapError::Missing { .. }) if record.closed || open::owed_nothing(record, i, open::boot_id()?) => {
+            Ok(Arc::new(NoTail))
+        }
         Err(MapError::Missing { .. }) => {
             let what = "missing".into();
             Err(Refusal::TailLost { path: path.into(), what }.into())

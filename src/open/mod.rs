@@ -18,4 +18,6 @@ pub(crate) use begin::{NoTail, begin};
 pub(crate) use identity::{boot_id, random, sign_owner};
 pub(crate) use places::{board_paths, geometry_of, map_error, nvme_error, tail_bytes};
 pub(crate) use record::write_closed;
-pub(crate) use superblock::{SUPERBLOCK_BYTES, Superblock, foreign_tail, is_foreign_tail, tail_trouble};
+pub(crate) use superblock::{
+    SUPERBLOCK_BYTES, Superblock, foreign_tail, is_foreign_tail, owed_nothing, tail_trouble,
+};

@@ -118,7 +118,7 @@ impl Places {
         for (i, place) in self.tail_places.iter().enumerate() {
             self.check_own(i, record)?;
             let Some(what) = self.tail_trouble(i, record, boot) else { continue };
-            if !record.closed && !config.accept_loss {
+            if !record.closed && !config.accept_loss && !super::owed_nothing(record, i, boot) {
                 return Err(Refusal::TailLost { path: place.path.clone(), what }.into());
             }
             tracing::warn!(path = %place.path.display(), what, "a tail is made anew");

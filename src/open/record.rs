@@ -111,3 +111,22 @@ pub(super) fn write_everywhere(
     tails.iter().try_for_each(|tail| write_tail(&**tail, record))?;
     superblock.write(record)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::owed_nothing;
+
+    #[test]
+    fn only_an_ordinary_tail_owes_nothing_after_a_restart() {
+        let geometry =
+            Geometry { tails: 1, lanes: 1, segment_bytes: 1 << 20, segments: 4, nvme_segment_bytes: 4 << 20 };
+        let (before, now) = ([1; 16], [2; 16]);
+        for medium in 1..=4 {
+            let tails = vec![TailRecord { id: [9; 16], medium }];
+            let record = OpenRecord { boot: before, closed: false, tails, ..first_record(&geometry) };
+            assert_eq!(owed_nothing(&record, 0, now), medium == 3);
+            assert!(!owed_nothing(&record, 0, before), "the same boot: somebody took it away");
+        }
+    }
+}

@@ -113,6 +113,13 @@ pub(crate) fn foreign_tail(path: &Path) -> Error {
     Refusal::Foreign { path: path.into(), what: "another log's tail, or not a tail".into() }.into()
 }
 
+/// Whether a tail that is gone held nothing that was promised: an ordinary one, in memory perhaps, and the machine was
+/// started anew since. What it alone had was to survive the process.
+pub(crate) fn owed_nothing(record: &OpenRecord, tail: usize, boot: [u8; 16]) -> bool {
+    const FILE: u32 = 3;
+    record.boot != boot && record.tails.get(tail).is_some_and(|known| known.medium == FILE)
+}
+
 /// Why a tail is not the one that this log wrote last, at `turn` or later.
 pub(crate) fn tail_trouble(
     path: &Path,
