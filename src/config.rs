@@ -57,7 +57,7 @@ pub struct TailConfig {
     pub places: Vec<TailPlace>,
     /// Lanes in each place, fixed at creation; default 4, at most 1,024 in a log.
     pub lanes: Option<u32>,
-    /// Bytes of a ring's segment, a power of two from 64 KiB to 1 GiB, fixed at creation; default 4 MiB. The largest
+    /// Bytes of a ring's segment, a power of two from 4 KiB to 1 GiB, fixed at creation; default 4 MiB. The largest
     /// record is min(16 MiB, a quarter of it).
     pub segment_bytes: Option<u64>,
     /// Segments in a lane's ring, 4 to 64, fixed at creation; default 8.
@@ -279,8 +279,8 @@ impl Geometry {
         {
             return bad("tail.lanes: a log has 1 to 1,024 lanes, the same number in each place");
         }
-        if !self.segment_bytes.is_power_of_two() || !(64 << 10..=1 << 30).contains(&self.segment_bytes) {
-            return bad("tail.segment_bytes: a power of two from 64 KiB to 1 GiB");
+        if !self.segment_bytes.is_power_of_two() || !(4 << 10..=1 << 30).contains(&self.segment_bytes) {
+            return bad("tail.segment_bytes: a power of two from 4 KiB to 1 GiB");
         }
         if !(4..=64).contains(&self.segments) {
             return bad("tail.segments: 4 to 64");

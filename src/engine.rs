@@ -1,9 +1,7 @@
 //! What an open log is made of, shared by its writers, readers and background threads.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_utils::CachePadded;
 use tierlog_tiers::nvme::RunQueue;
@@ -14,6 +12,7 @@ use crate::board::{SHUT, Water};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::format::OpenRecord;
+use crate::host::{Bell, Env};
 use crate::lane::{Core, LaneState, Seat};
 use crate::media::Media;
 use crate::number::{Epoch, Incarnation, Lane, Lsn, Position};
@@ -39,11 +38,12 @@ pub(crate) struct Engine<T: Tail> {
     pub(crate) pool: Pool,
     pub(crate) marks: Marks,
     pub(crate) stability: Stability,
-    pub(crate) archiver: Option<Archiver>,
+    pub(crate) archiver: Option<Arc<Archiver>>,
     /// Why the last drain failed, for whoever waits for room.
     pub(crate) drain_trouble: Mutex<Option<String>>,
     pub(crate) stop: Stop,
-    pub(crate) board_path: Option<PathBuf>,
+    /// Time and waiting.
+    pub(crate) env: Arc<dyn Env>,
     /// What `submit` left to be completed.
     pub(crate) errands: Errands,
     /// The open record as it lies on media.
@@ -53,32 +53,22 @@ pub(crate) struct Engine<T: Tail> {
     pub(crate) process: u32,
 }
 
-/// The background threads' signal.
+/// The background work's signal to end.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     stopping: AtomicBool,
-    lock: Mutex<()>,
-    wake: Condvar,
+    /// Cuts short the rests of those who have no bell of their own.
+    pub(crate) bell: Arc<Bell>,
 }
 
 impl Stop {
     pub(crate) fn signal(&self) {
-        let _held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.stopping.store(true, Ordering::Release);
-        self.wake.notify_all();
+        self.bell.ring();
     }
 
     pub(crate) fn is_signalled(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
-    }
-
-    /// Sleeps; true when it is time to stop.
-    pub(crate) fn sleep(&self, how_long: Duration) -> bool {
-        let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.is_signalled() {
-            drop(self.wake.wait_timeout(held, how_long));
-        }
-        self.is_signalled()
     }
 }
 
@@ -243,7 +233,7 @@ impl<T: Tail> Engine<T> {
     pub(crate) fn require_archive(&self) -> Result<&Archiver> {
         let none = "Machine needs an archive: none is configured";
         let local = "Machine needs an archive beyond this machine: this one is local (accept_local takes it all the same)";
-        let archiver = self.archiver.as_ref().ok_or_else(|| Error::Config(none.into()))?;
+        let archiver = self.archiver.as_deref().ok_or_else(|| Error::Config(none.into()))?;
         if archiver.objects().machine_safe() { Ok(archiver) } else { Err(Error::Config(local.into())) }
     }
 

@@ -1,38 +1,39 @@
 //! The log: one open of it, from `open` to `close`.
 
 use std::fmt;
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
-use tierlog_numa::{Node, Topology};
+use tierlog_numa::Node;
 use tierlog_tiers::tail::{Mapped, Tail};
 
-use crate::archive::run_archiver;
+use crate::archive::ArchiveWorker;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::host::{Bell, Host, Machine, Running, Worker};
 use crate::number::{Gsn, Lane, LogId, Position};
 use crate::open::{self, Recovered};
 use crate::read::{Cut, LaneReader, Merged, batch_start};
-use crate::reaper::{Errand, run_reaper};
+use crate::reaper::Reaper;
 use crate::report::{LaneMetrics, LaneWatermarks, Media, Metrics};
-use crate::runs::{run_drainer, run_keeper};
+use crate::runs::{Drainer, Keeper};
 use crate::writer::Writer;
 
 /// A log, open for writing by this process alone.
 ///
 /// Give it to threads by reference or in an `Arc`; each takes a [`Writer`] of its own.
-pub struct Log {
-    engine: Arc<Engine<Mapped>>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+pub struct Log<H: Host = Machine> {
+    host: Arc<H>,
+    engine: Arc<Engine<H::Tail>>,
+    workers: Mutex<Vec<Box<dyn Running>>>,
     /// Node of each tail, where it is known.
     nodes: Vec<Option<Node>>,
     shared: Mutex<Option<Lane>>,
     closed: bool,
 }
 
-impl fmt::Debug for Log {
+impl<H: Host> fmt::Debug for Log<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Log")
             .field("id", &self.id())
@@ -51,40 +52,51 @@ impl Log {
     /// [`Error::Locked`] naming the owner; [`Error::Refused`] where going on needs an explicit word; [`Error::Corrupt`];
     /// [`Error::Config`]; I/O errors. In all these cases but an I/O error half way nothing was written.
     pub fn open(config: Config) -> Result<(Log, Recovered)> {
-        let (engine, recovered, errands) = open::begin(config)?;
-        let topology = Topology::detect();
-        let nodes = tail_nodes(&engine.config, &topology);
+        Log::open_on(Arc::new(Machine::detect()), config)
+    }
+}
+
+impl<H: Host> Log<H> {
+    /// As [`open`](Log::open), on another host than this machine.
+    ///
+    /// # Errors
+    /// As for [`open`](Log::open).
+    pub fn open_on(host: Arc<H>, config: Config) -> Result<(Self, Recovered)> {
+        let (engine, recovered) = open::begin(&host, config)?;
+        let nodes = engine.config.tail_places().iter().map(|place| host.node_of(place)).collect();
         let mut log =
-            Log { engine, threads: Mutex::default(), nodes, shared: Mutex::new(None), closed: false };
-        // Dropping the log ends the threads that were started.
-        log.start_threads(&topology, errands)?;
+            Log { host, engine, workers: Mutex::default(), nodes, shared: Mutex::new(None), closed: false };
+        // Dropping the log ends the workers that were started.
+        log.start_workers()?;
         tracing::info!(log = %log.id(), epoch = recovered.epoch.0, clean = recovered.clean, "log opened");
         Ok((log, recovered))
     }
 
-    fn start_threads(&mut self, topology: &Topology, errands: Receiver<Errand>) -> Result<()> {
-        let engine = &self.engine;
-        let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for (tail, node) in self.nodes.iter().enumerate() {
+    fn start_workers(&mut self) -> Result<()> {
+        let engine = self.engine.clone();
+        for (tail, node) in self.nodes.clone().into_iter().enumerate() {
             let per_tail = engine.media.geometry.lanes_per_tail();
             let lanes: Vec<Lane> = (0..per_tail).map(|lane| Lane(tail as u32 * per_tail + lane)).collect();
-            let cpus = node.and_then(|node| topology.cpus_of(node)).unwrap_or_default();
             let drainers = (engine.config.nvme.drainers.max(1) as usize).min(lanes.len());
             for part in lanes.chunks(lanes.len().div_ceil(drainers)) {
-                let (part, cpus) = (part.to_vec(), cpus.clone());
-                let work = move |engine: &Arc<Engine<Mapped>>| {
-                    pin(&cpus);
-                    run_drainer(engine, &part);
-                };
-                threads.push(start(engine, format!("tierlog-drain-{tail}"), work)?);
+                self.start(format!("tierlog-drain-{tail}"), node, Drainer::new(engine.clone(), part))?;
             }
         }
-        threads.push(start(engine, "tierlog-keeper".into(), run_keeper)?);
-        let reap = move |engine: &Arc<Engine<Mapped>>| run_reaper(engine, &errands);
-        threads.push(start(engine, "tierlog-reaper".into(), reap)?);
-        if engine.archiver.is_some() {
-            threads.push(start(engine, "tierlog-archiver".into(), run_archiver)?);
+        self.start("tierlog-keeper".into(), None, Keeper::new(engine.clone()))?;
+        self.start("tierlog-reaper".into(), None, Reaper(engine.clone()))?;
+        match &engine.archiver {
+            Some(archiver) => {
+                let worker = ArchiveWorker::new(engine.clone(), archiver.clone());
+                self.start("tierlog-archiver".into(), None, worker)
+            }
+            None => Ok(()),
         }
+    }
+
+    fn start(&mut self, name: String, node: Option<Node>, worker: impl Worker + 'static) -> Result<()> {
+        let guarded = Guarded { engine: self.engine.clone(), name: name.clone(), worker };
+        let running = self.host.start(name, node, Box::new(guarded))?;
+        self.workers.get_mut().unwrap_or_else(PoisonError::into_inner).push(running);
         Ok(())
     }
 
@@ -97,9 +109,9 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::NoLane`] when every lane has its writer; [`Error::Closed`] in a forked child.
-    pub fn writer(&self) -> Result<Writer> {
+    pub fn writer(&self) -> Result<Writer<H::Tail>> {
         self.same_process()?;
-        let (here, per_tail) = (tierlog_numa::current_node(), self.engine.media.geometry.lanes_per_tail());
+        let (here, per_tail) = (self.host.here(), self.engine.media.geometry.lanes_per_tail());
         let mut lanes: Vec<Lane> = self.engine.media.lanes().collect();
         lanes.sort_by_key(|lane| self.nodes[(lane.0 / per_tail) as usize].is_some_and(|node| node != here));
         let shared = *self.shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +127,7 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::NoLane`] when every lane has a writer already.
-    pub fn shared(&self) -> Result<Shared> {
+    pub fn shared(&self) -> Result<Shared<H::Tail>> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = match *shared {
             Some(lane) => lane,
@@ -209,11 +221,11 @@ impl Log {
         let gsn = engine.order.shut(&engine.media.board);
         engine.stop.signal();
         engine.errands.end();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            // A panic in one of them has poisoned every lane already.
-            drop(thread.join());
+        if let Some(archiver) = &engine.archiver {
+            archiver.wanted.ring();
         }
+        let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        workers.into_iter().for_each(|worker| worker.join());
         self.finish(gsn)
     }
 
@@ -228,11 +240,8 @@ impl Log {
             let newest = engine.media.lanes().map(|lane| engine.runs(lane).durable_batch().1).max();
             first = open::write_closed(engine, newest.map_or(gsn, |newest| newest.max(gsn)));
         }
-        for path in engine.board_path.iter().chain([&engine.config.dir.join("owner")]) {
-            if let Err(error) = std::fs::remove_file(path) {
-                tracing::warn!(path = %path.display(), %error, "left behind");
-            }
-        }
+        self.host.drop_board(&engine.config, self.id(), engine.incarnation);
+        self.host.leave(&engine.config);
         let archive = engine.archiver.as_ref().and_then(|archiver| archiver.report().2);
         first.and(archive.map_or(Ok(()), |cause| Err(Error::Archive(cause))))
     }
@@ -242,7 +251,7 @@ impl Log {
     }
 }
 
-impl Drop for Log {
+impl<H: Host> Drop for Log<H> {
     /// Closes as well as it can; [`close`](Log::close) tells how that went.
     fn drop(&mut self) {
         if self.closed {
@@ -268,39 +277,27 @@ impl<T: Tail> Shared<T> {
     }
 }
 
-/// Starts a background thread; a panic in it poisons every lane at every level.
-fn start<T: Tail>(
-    engine: &Arc<Engine<T>>,
+/// A worker whose panic poisons every lane at every level.
+struct Guarded<T: Tail, W> {
+    engine: Arc<Engine<T>>,
     name: String,
-    work: impl FnOnce(&Arc<Engine<T>>) + Send + 'static,
-) -> Result<JoinHandle<()>> {
-    let (engine, cause) = (engine.clone(), format!("background thread {name} panicked"));
-    let run = move || {
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&engine))).is_err() {
-            engine.poison_all(&cause);
-            if let Some(archiver) = &engine.archiver {
+    worker: W,
+}
+
+impl<T: Tail, W: Worker> Worker for Guarded<T, W> {
+    fn turn(&mut self) -> Option<Duration> {
+        let turn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.worker.turn()));
+        turn.unwrap_or_else(|_| {
+            let cause = format!("background work {} panicked", self.name);
+            self.engine.poison_all(&cause);
+            if let Some(archiver) = &self.engine.archiver {
                 archiver.end(Error::Poisoned { lane: Lane(0), cause: cause.into() });
             }
-        }
-    };
-    std::thread::Builder::new().name(name).spawn(run).map_err(Error::io("a background thread"))
-}
-
-fn pin(cpus: &[tierlog_numa::Cpu]) {
-    if cpus.is_empty() {
-        return;
+            None
+        })
     }
-    if let Err(error) = tierlog_numa::pin_to(cpus) {
-        tracing::warn!(%error, "a drainer runs unpinned");
-    }
-}
 
-/// The node of each tail: as configured, or of the device that it lies on.
-fn tail_nodes(config: &Config, topology: &Topology) -> Vec<Option<Node>> {
-    let known = |node: &Node| topology.cpus_of(*node).is_some();
-    let places = config.tail_places();
-    let node = |place: &crate::config::TailPlace| {
-        place.node.map(Node).or_else(|| tierlog_numa::node_of_path(&place.path))
-    };
-    places.iter().map(|place| node(place).filter(known)).collect()
+    fn bell(&self) -> Arc<Bell> {
+        self.worker.bell()
+    }
 }

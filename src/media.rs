@@ -17,6 +17,7 @@ use crate::config::Geometry;
 use crate::error::{Error, Result};
 use crate::format::{EpochRange, OPEN_RECORD_BYTES};
 use crate::frame::Seal;
+use crate::host::Env;
 use crate::number::{Epoch, Gsn, Lane, LogId, Lsn, Position};
 use crate::order::Order;
 
@@ -41,6 +42,7 @@ pub(crate) struct Media {
     epoch: Epoch,
     /// How a reader finds out what is closed.
     pub(crate) horizon: Horizon,
+    pub(crate) env: Arc<dyn Env>,
     /// Whether records are visible before they are durable (a tail that is not power-safe).
     pub(crate) visible_first: bool,
 }
@@ -69,6 +71,7 @@ impl Media {
         ranges: Vec<Vec<EpochRange>>,
         epoch: Epoch,
         horizon: Horizon,
+        env: Arc<dyn Env>,
         visible_first: bool,
     ) -> Self {
         let seen = (0..geometry.lanes).map(|_| AtomicU64::new(0)).collect();
@@ -85,6 +88,7 @@ impl Media {
             seen,
             epoch,
             horizon,
+            env,
             visible_first,
         }
     }

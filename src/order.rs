@@ -6,12 +6,13 @@
 //! batch stamped at or below G is published.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tierlog_tiers::clock::Clock;
 use tierlog_tiers::membarrier::Membarrier;
 
 use crate::board::{Board, SHUT};
+use crate::host::Env;
 use crate::number::Gsn;
 
 /// How often the floor is raised at most.
@@ -20,20 +21,22 @@ const RAISE_EVERY: Duration = Duration::from_micros(100);
 #[derive(Debug)]
 pub(crate) struct Order {
     clock: Arc<dyn Clock>,
+    env: Arc<dyn Env>,
     membarrier: Option<Membarrier>,
     raiser: Mutex<Raised>,
 }
 
 #[derive(Debug)]
 struct Raised {
-    at: Option<Instant>,
+    /// When the floor was last raised.
+    begun: Option<Duration>,
     gsn: Gsn,
 }
 
 impl Order {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, env: Arc<dyn Env>) -> Self {
         let membarrier = Membarrier::register();
-        Order { clock, membarrier, raiser: Mutex::new(Raised { at: None, gsn: Gsn(0) }) }
+        Order { clock, env, membarrier, raiser: Mutex::new(Raised { begun: None, gsn: Gsn(0) }) }
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -69,20 +72,27 @@ impl Order {
     }
 
     /// A stamp such that every batch at or below it is published, among them all that were when this was called. Costs a
-    /// `membarrier`, at most every 100 us: a call that comes sooner waits.
+    /// `membarrier`, at most every 100 us: a call that comes sooner waits, and takes what another raised meanwhile.
     pub(crate) fn close(&self, board: &Board) -> Gsn {
-        let mut raised = self.raiser.lock().unwrap_or_else(PoisonError::into_inner);
-        if board.floor() == SHUT {
+        let called = self.env.now();
+        loop {
+            let mut raised = self.raiser.lock().unwrap_or_else(PoisonError::into_inner);
+            if board.floor() == SHUT || raised.begun.is_some_and(|begun| begun > called) {
+                return raised.gsn;
+            }
+            let begun = self.env.now();
+            let early = raised.begun.and_then(|last| (last + RAISE_EVERY).checked_sub(begun));
+            if let Some(early) = early.filter(|early| !early.is_zero()) {
+                drop(raised);
+                self.env.sleep(early);
+                continue;
+            }
+            let gsn = self.clock.now_ns().max(board.floor()).max(raised.gsn.0);
+            board.raise_floor(gsn);
+            self.wait_for_marks(board);
+            *raised = Raised { begun: Some(begun), gsn: Gsn(gsn) };
             return raised.gsn;
         }
-        if let Some(early) = raised.at.and_then(|at| RAISE_EVERY.checked_sub(at.elapsed())) {
-            std::thread::sleep(early);
-        }
-        let gsn = self.clock.now_ns().max(board.floor()).max(raised.gsn.0);
-        board.raise_floor(gsn);
-        self.wait_for_marks(board);
-        *raised = Raised { at: Some(Instant::now()), gsn: Gsn(gsn) };
-        raised.gsn
     }
 
     /// Lets no further commit be published, and waits for those on their way. Returns the newest stamp there can be.
@@ -105,11 +115,7 @@ impl Order {
             let mut spins = 0_u32;
             while turn % 2 == 1 && board.marked(lane) == turn {
                 spins += 1;
-                if spins < 64 {
-                    std::hint::spin_loop()
-                } else {
-                    std::thread::sleep(Duration::from_micros(20))
-                }
+                if spins < 64 { std::hint::spin_loop() } else { self.env.sleep(Duration::from_micros(20)) }
             }
         }
     }

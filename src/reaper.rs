@@ -1,13 +1,15 @@
 //! The reaper: completes the tickets of `submit`, in the order in which they came.
 
-use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tierlog_tiers::tail::Tail;
 
 use crate::durability::{Commit, Durability};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::host::{Bell, Worker};
 use crate::ticket::{Completer, Ticket};
 
 /// A commit to be completed.
@@ -18,28 +20,44 @@ pub(crate) struct Errand {
     completer: Completer,
 }
 
-/// The queue of a log's tickets; gone once the log is closed.
-#[derive(Debug)]
-pub(crate) struct Errands(Mutex<Option<Sender<Errand>>>);
+/// Between two looks; the bell comes sooner.
+const REST: Duration = Duration::from_secs(1);
+
+/// The queue of a log's tickets.
+#[derive(Debug, Default)]
+pub(crate) struct Errands {
+    queue: Mutex<Queue>,
+    bell: Arc<Bell>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    errands: VecDeque<Errand>,
+    ended: bool,
+}
 
 impl Errands {
-    pub(crate) fn new() -> (Self, Receiver<Errand>) {
-        let (sender, receiver) = mpsc::channel();
-        (Errands(Mutex::new(Some(sender))), receiver)
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the reaper end behind what is queued.
+    /// Takes nothing in any more, and lets the reaper end behind what is queued.
     pub(crate) fn end(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.queue().ended = true;
+        self.bell.ring();
     }
 }
 
 impl<T: Tail> Engine<T> {
     pub(crate) fn submit(&self, commit: Commit, durability: Durability) -> Result<Ticket> {
-        let (completer, ticket) = Ticket::pair();
-        let errands = self.errands.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let sender = errands.as_ref().ok_or(Error::Closed)?;
-        sender.send(Errand { commit, durability, completer }).map_err(|_| Error::Closed)?;
+        let (completer, ticket) = Ticket::pair(&self.env);
+        let mut queue = self.errands.queue();
+        if queue.ended {
+            return Err(Error::Closed);
+        }
+        queue.errands.push_back(Errand { commit, durability, completer });
+        drop(queue);
+        self.errands.bell.ring();
         Ok(ticket)
     }
 
@@ -58,11 +76,27 @@ impl<T: Tail> Engine<T> {
     }
 }
 
-/// Runs until the queue ends. What waits for the archive is completed by the archiver, so that it delays nobody else.
-pub(crate) fn run_reaper<T: Tail>(engine: &Arc<Engine<T>>, errands: &Receiver<Errand>) {
-    for Errand { mut commit, durability, completer } in errands {
-        match engine.reach(commit, Durability::Power) {
-            Ok(reached) if durability == Durability::Machine => match engine.require_archive() {
+/// Works until the queue ends. What waits for the archive is completed by the archiver, so that it delays nobody else.
+pub(crate) struct Reaper<T: Tail>(pub(crate) Arc<Engine<T>>);
+
+impl<T: Tail> Worker for Reaper<T> {
+    fn turn(&mut self) -> Option<Duration> {
+        let mut queue = self.0.errands.queue();
+        let Some(errand) = queue.errands.pop_front() else { return (!queue.ended).then_some(REST) };
+        drop(queue);
+        self.run(errand);
+        Some(Duration::ZERO)
+    }
+
+    fn bell(&self) -> Arc<Bell> {
+        self.0.errands.bell.clone()
+    }
+}
+
+impl<T: Tail> Reaper<T> {
+    fn run(&self, Errand { mut commit, durability, completer }: Errand) {
+        match self.0.reach(commit, Durability::Power) {
+            Ok(reached) if durability == Durability::Machine => match self.0.require_archive() {
                 Ok(archive) => {
                     commit.reached = Durability::Machine;
                     archive.complete_later(reached.stamp.end.lane, commit, completer);

@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tierlog_tiers::nvme::{Directory, DirectoryOptions, FileName, Nvme};
+use tierlog_tiers::nvme::{FileName, Nvme};
 use tierlog_tiers::object::Objects;
 use tierlog_tiers::page::Page;
 
-use crate::archive::{Body, Claim, Object, Run, open_objects, read};
+use crate::archive::{Body, Claim, Object, Run, read};
 use crate::board::Board;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::{Error, Refusal, Result};
 use crate::format::{EpochRange, OpenRecord, TailRecord};
+use crate::host::{Host, Machine};
 use crate::media::{Horizon, Media};
 use crate::number::{Epoch, Gsn, Lane, LogId, Lsn};
-use crate::open::{self, SUPERBLOCK_BYTES, Superblock, nvme_error};
+use crate::open::{self, SUPERBLOCK_BYTES, Superblock};
 use crate::runs::{LaneRuns, Marks, Pool, RunFrames, Sink};
 
 /// What a restore wrote.
@@ -40,7 +41,15 @@ pub struct Restored {
 /// [`Error::Config`] without an archive or where the directory holds a log already; [`Refusal`]s naming the object that
 /// does not belong; [`Error::Corrupt`], [`Error::Archive`], I/O errors.
 pub fn restore(config: &Config) -> Result<Restored> {
-    let objects = open_objects(&config.archive)?;
+    restore_on(&Arc::new(Machine::detect()), config)
+}
+
+/// As [`restore`], on another host than this machine.
+///
+/// # Errors
+/// As for [`restore`].
+pub fn restore_on<H: Host>(host: &Arc<H>, config: &Config) -> Result<Restored> {
+    let objects = host.objects(&config.archive)?;
     let objects =
         objects.ok_or_else(|| Error::Config("restore needs an archive: none is configured".into()))?;
     let address = &config.archive.address;
@@ -51,7 +60,7 @@ pub fn restore(config: &Config) -> Result<Restored> {
         let what = "the first object is not a claim".to_string();
         return Err(Refusal::Foreign { path: address.into(), what }.into());
     };
-    let mut target = Target::make(config, first.author.log, claim)?;
+    let mut target = Target::make(host, config, first.author.log, claim)?;
     let mut number = 1;
     let mut next = Some(first);
     while let Some(object) = next {
@@ -59,12 +68,12 @@ pub fn restore(config: &Config) -> Result<Restored> {
         number += 1;
         next = read(&*objects, address, Some(target.media.log), number)?;
     }
-    target.finish(config, number - 1)
+    target.finish(&**host, config, number - 1)
 }
 
 /// The log that is being made.
 struct Target {
-    nvme: Arc<Directory>,
+    nvme: Arc<dyn Nvme>,
     media: Media,
     marks: Marks,
     pool: Pool,
@@ -78,22 +87,18 @@ struct Target {
 }
 
 impl Target {
-    fn make(config: &Config, log: LogId, claim: &Claim) -> Result<Self> {
+    fn make<H: Host>(host: &Arc<H>, config: &Config, log: LogId, claim: &Claim) -> Result<Self> {
         let geometry = claim.geometry;
         for place in config.tail_places() {
-            if place.path.exists() {
+            if !matches!(host.view_tail(config, &place), Ok(None)) {
                 return Err(Error::Config(format!(
                     "{}: exists: restore into an empty directory",
                     place.path.display()
                 )));
             }
         }
-        use std::os::unix::fs::DirBuilderExt;
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.dir);
-        made.map_err(Error::io(config.dir.display().to_string()))?;
         let path = config.nvme_path();
-        let nvme = Directory::open(&path, &DirectoryOptions { create: true, ..DirectoryOptions::default() });
-        let nvme = Arc::new(nvme.map_err(|error| nvme_error(config, error))?);
+        let nvme = host.nvme(&Config { create: true, ..config.clone() })?;
         if !nvme.files().map_err(Error::io(path.display().to_string()))?.is_empty() {
             return Err(Error::Config(format!(
                 "{}: not empty: restore into an empty directory",
@@ -113,6 +118,7 @@ impl Target {
             vec![Vec::new(); geometry.lanes as usize],
             Epoch(0),
             Horizon::Ended,
+            host.clone(),
             false,
         );
         let pool = Pool::new(nvme.clone(), geometry.nvme_segment_bytes, 0, Vec::new(), 1);
@@ -187,7 +193,7 @@ impl Target {
     }
 
     /// The superblock comes last: without it there is no log.
-    fn finish(mut self, config: &Config, objects: u64) -> Result<Restored> {
+    fn finish(mut self, host: &impl Host, config: &Config, objects: u64) -> Result<Restored> {
         let geometry = self.media.geometry;
         self.ranges.extend(self.writers.values().map(|(range, _)| *range));
         self.ranges.sort_by_key(|range| (range.lane, range.epoch));
@@ -204,7 +210,7 @@ impl Target {
             epoch,
             incarnation,
             turn: 1,
-            boot: open::boot_id()?,
+            boot: host.boot_id()?,
             fingerprint: self.nvme.fingerprint().map_err(Error::io(path))?,
             closed: true,
             lanes: geometry.lanes,

@@ -2,11 +2,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use crate::durability::Commit;
 use crate::error::{Error, Result};
+use crate::host::{Bell, Env};
+
+/// Between two looks; the bell comes sooner.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A commit under way. Wait for it, await it, or drop it: the commit goes on all the same.
 #[derive(Debug)]
@@ -24,10 +29,11 @@ impl Drop for Completer {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    env: Arc<dyn Env>,
     state: Mutex<State>,
-    done: Condvar,
+    done: Bell,
 }
 
 #[derive(Debug, Default)]
@@ -44,13 +50,13 @@ impl Shared {
 }
 
 impl Ticket {
-    pub(crate) fn pair() -> (Completer, Ticket) {
-        let state = Arc::<Shared>::default();
+    pub(crate) fn pair(env: &Arc<dyn Env>) -> (Completer, Ticket) {
+        let state = Arc::new(Shared { env: env.clone(), state: Mutex::default(), done: Bell::default() });
         (Completer(state.clone()), Ticket { state })
     }
 
-    pub(crate) fn ready(commit: Commit) -> Ticket {
-        let (completer, ticket) = Ticket::pair();
+    pub(crate) fn ready(env: &Arc<dyn Env>, commit: Commit) -> Ticket {
+        let (completer, ticket) = Ticket::pair(env);
         completer.complete(Ok(commit));
         ticket
     }
@@ -60,12 +66,12 @@ impl Ticket {
     /// # Errors
     /// As for [`Writer::commit`](crate::Writer::commit).
     pub fn wait(self) -> Result<Commit> {
-        let mut state = self.state.state();
         loop {
-            match state.result.take() {
-                Some(result) => return result,
-                None => state = self.state.done.wait(state).unwrap_or_else(PoisonError::into_inner),
+            let heard = self.state.done.rung();
+            if let Some(result) = self.state.state().result.take() {
+                return result;
             }
+            self.state.env.listen(&self.state.done, heard, LOOK_EVERY);
         }
     }
 
@@ -104,7 +110,7 @@ impl Completer {
         state.result = Some(result);
         let waker = state.waker.take();
         drop(state);
-        self.0.done.notify_all();
+        self.0.done.ring();
         if let Some(waker) = waker {
             waker.wake();
         }

@@ -14,6 +14,7 @@ use crate::catalogue::scan as scan_catalogue;
 use crate::config::{Config, Geometry};
 use crate::error::{Error, Refusal, Result};
 use crate::format::OpenRecord;
+use crate::host::Machine;
 use crate::media::{Horizon, Media};
 use crate::number::{Lane, LogId, Position};
 use crate::open::{self, NoTail, Superblock};
@@ -101,6 +102,7 @@ impl View {
                     nvme,
                     nvme_path: path,
                     marks: &marks,
+                    env: Arc::new(Machine::detect()),
                 };
                 (examine(inputs)?.media, false)
             }
@@ -238,6 +240,7 @@ fn live_media(
             live_ranges(record, &geometry),
             record.epoch,
             Horizon::View,
+            Arc::new(Machine::detect()),
             visible_first,
         );
         return Ok(Some(Arc::new(media)));

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tierlog_tiers::tail::{Mapped, Tail};
 
@@ -94,7 +94,7 @@ impl<T: Tail> Writer<T> {
     #[cold]
     fn wait_for_room(&mut self, mut room: Room, len: usize) -> Result<()> {
         let wait = Duration::from_millis(self.engine.config.tail.full_wait_ms_max);
-        let since = Instant::now();
+        let until = self.engine.env.now() + wait;
         let lane = self.lane();
         bump(&self.engine.lane(lane).writer.waits_for_room, 1);
         loop {
@@ -109,8 +109,8 @@ impl<T: Tail> Writer<T> {
                     return Err(Error::TooLarge { what: "batch", bytes: bytes_max + 1, bytes_max });
                 }
                 Room::Full if self.engine.stop.is_signalled() => return Err(Error::Closed),
-                Room::Full if since.elapsed() >= wait => return Err(self.engine.full(lane)),
-                Room::Full => std::thread::sleep(LOOK_FOR_ROOM),
+                Room::Full if self.engine.env.now() >= until => return Err(self.engine.full(lane)),
+                Room::Full => self.engine.env.sleep(LOOK_FOR_ROOM),
             }
             let engine = self.engine.clone();
             room = self.core().make_room(&engine.media.board, len);
@@ -145,7 +145,7 @@ impl<T: Tail> Writer<T> {
     pub fn submit(&mut self, durability: Durability) -> Result<Ticket> {
         let already = if self.engine.visible_first() { Durability::Process } else { Durability::Power };
         if durability <= already {
-            return self.commit(durability).map(Ticket::ready);
+            return self.commit(durability).map(|commit| Ticket::ready(&self.engine.env, commit));
         }
         if durability == Durability::Machine {
             self.engine.require_archive()?;

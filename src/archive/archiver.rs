@@ -1,6 +1,6 @@
 //! What the log's threads share with the archive: how far each lane is in it, and who waits for that.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tierlog_tiers::object::Objects;
@@ -9,8 +9,12 @@ use super::object::{Author, Run};
 use super::sequence::Claimed;
 use crate::durability::Commit;
 use crate::error::{Error, Result};
+use crate::host::{Bell, Env};
 use crate::number::{Lane, Lsn};
 use crate::ticket::Completer;
+
+/// Between two looks; the bell comes sooner.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What the log's threads share with the archiver.
 #[derive(Debug)]
@@ -19,7 +23,11 @@ pub(crate) struct Archiver {
     pub(super) author: Author,
     pub(super) claimed: Claimed,
     state: Mutex<State>,
-    changed: Condvar,
+    env: Arc<dyn Env>,
+    /// Rings when something is archived, or nothing will be any more.
+    changed: Bell,
+    /// Rings when somebody waits, or the log ends.
+    pub(crate) wanted: Arc<Bell>,
 }
 
 #[derive(Debug, Default)]
@@ -38,13 +46,15 @@ pub(super) struct State {
 
 impl Archiver {
     pub(crate) fn new(
+        env: Arc<dyn Env>,
         objects: Arc<dyn Objects>,
         author: Author,
         claimed: Claimed,
         archived: Vec<Lsn>,
     ) -> Self {
         let state = Mutex::new(State { archived, ..State::default() });
-        Archiver { objects, author, claimed, state, changed: Condvar::new() }
+        let (changed, wanted) = (Bell::default(), Arc::default());
+        Archiver { objects, author, claimed, state, env, changed, wanted }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -63,26 +73,28 @@ impl Archiver {
 
     /// Waits until `lane` is archived up to `end`.
     pub(crate) fn wait(&self, lane: Lane, end: Lsn) -> Result<()> {
-        let mut state = self.state();
-        state.waiting += 1;
-        self.changed.notify_all();
+        self.state().waiting += 1;
+        self.wanted.ring();
         let result = loop {
+            let heard = self.changed.rung();
+            let state = self.state();
             if state.archived[lane.0 as usize] >= end {
                 break Ok(());
             }
             if let Some(error) = &state.ended {
                 break Err(error.clone());
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            drop(state);
+            self.env.listen(&self.changed, heard, LOOK_EVERY);
         };
-        state.waiting -= 1;
+        self.state().waiting -= 1;
         result
     }
 
     /// Completes a ticket once `lane` is archived up to its commit.
     pub(crate) fn complete_later(&self, lane: Lane, commit: Commit, completer: Completer) {
         self.state().tickets.push((lane, commit, completer));
-        self.changed.notify_all();
+        self.wanted.ring();
         self.complete_tickets();
     }
 
@@ -111,18 +123,10 @@ impl Archiver {
         state.waiting > 0 || !state.tickets.is_empty()
     }
 
-    /// Sleeps a little, less if somebody waits.
-    pub(super) fn rest(&self, how_long: Duration) {
-        let state = self.state();
-        if state.waiting == 0 && state.tickets.is_empty() {
-            drop(self.changed.wait_timeout(state, how_long));
-        }
-    }
-
     /// Everything that waits gets `error`.
     pub(crate) fn end(&self, error: Error) {
         self.state().ended.get_or_insert(error);
-        self.changed.notify_all();
+        self.changed.ring();
         self.complete_tickets();
     }
 
@@ -136,7 +140,7 @@ impl Archiver {
         state.bytes_written += bytes as u64;
         state.trouble = None;
         drop(state);
-        self.changed.notify_all();
+        self.changed.ring();
         self.complete_tickets();
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tierlog_tiers::object::Created;
 use tierlog_tiers::tail::Tail;
@@ -16,6 +16,7 @@ use super::sequence::archive_error;
 use crate::board::Water;
 use crate::engine::Engine;
 use crate::error::{Error, Refusal, Result};
+use crate::host::{Bell, Worker};
 use crate::number::{Gsn, Lane};
 use crate::read::{Group, GroupReader, LaneCursor, Stop};
 
@@ -23,46 +24,83 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 
-/// Runs until the engine stops and everything stable is archived, or a foreign owner took the sequence.
-pub(crate) fn run_archiver<T: Tail>(engine: &Arc<Engine<T>>) {
-    let Some(archiver) = engine.archiver.as_ref() else { return };
-    let mut cutter = match Cutter::new(engine, archiver) {
-        Ok(cutter) => cutter,
-        Err(error) => return archiver.end(error),
-    };
-    let linger = Duration::from_millis(engine.config.archive.linger_ms());
-    let (mut cut_at, mut pause) = (Instant::now(), RETRY_AFTER);
-    loop {
-        let stopping = engine.stop.is_signalled();
-        if !stopping && !archiver.is_wanted() && cut_at.elapsed() < linger {
-            archiver.rest(LOOK_EVERY);
-            continue;
-        }
-        match cutter.cut(engine, archiver) {
-            Ok(true) => pause = RETRY_AFTER,
-            Ok(false) if stopping => return archiver.end(Error::Closed),
+/// Works until the engine stops and everything stable is archived, or a foreign owner took the sequence.
+pub(crate) struct ArchiveWorker<T: Tail> {
+    engine: Arc<Engine<T>>,
+    archiver: Arc<Archiver>,
+    cutter: Option<Cutter>,
+    cut_at: Duration,
+    pause: Duration,
+}
+
+impl<T: Tail> ArchiveWorker<T> {
+    pub(crate) fn new(engine: Arc<Engine<T>>, archiver: Arc<Archiver>) -> Self {
+        let cut_at = engine.env.now();
+        ArchiveWorker { engine, archiver, cutter: None, cut_at, pause: RETRY_AFTER }
+    }
+
+    fn cut(&mut self) -> Result<bool> {
+        let cutter = match self.cutter.as_mut() {
+            Some(cutter) => cutter,
+            None => self.cutter.insert(Cutter::new(&self.engine, &self.archiver)?),
+        };
+        cutter.cut(&self.engine, &self.archiver)
+    }
+
+    /// How long to rest after a cut, or what was one.
+    fn after(&mut self, cut: Result<bool>, stopping: bool) -> Result<Duration> {
+        match cut {
+            Ok(true) => {
+                self.pause = RETRY_AFTER;
+                Ok(Duration::ZERO)
+            }
+            Ok(false) if stopping => Err(Error::Closed),
             Ok(false) => {
-                cut_at = Instant::now();
-                engine.stop.sleep(LOOK_EVERY);
+                self.cut_at = self.engine.env.now();
+                Ok(LOOK_EVERY)
             }
             Err(Error::Archive(cause)) => {
                 tracing::warn!(cause, "the object store does not answer");
-                archiver.state().trouble = Some(cause.clone());
+                self.archiver.state().trouble = Some(cause.clone());
                 if stopping {
-                    return archiver.end(Error::Archive(cause));
+                    return Err(Error::Archive(cause));
                 }
-                engine.stop.sleep(pause);
-                pause = (pause * 2).min(RETRY_AFTER_MAX);
+                let pause = self.pause;
+                self.pause = (pause * 2).min(RETRY_AFTER_MAX);
+                Ok(pause)
             }
             Err(error) => {
                 // A foreign owner ends every promise of this open; anything else, what waits for the archive.
                 if let Error::Refused(Refusal::Superseded { .. }) = error {
-                    engine.poison_all(&error.to_string());
+                    self.engine.poison_all(&error.to_string());
                 }
                 tracing::error!(%error, "archiving ended");
-                return archiver.end(error);
+                Err(error)
             }
         }
+    }
+}
+
+impl<T: Tail> Worker for ArchiveWorker<T> {
+    fn turn(&mut self) -> Option<Duration> {
+        let engine = &self.engine;
+        let stopping = engine.stop.is_signalled();
+        let linger = Duration::from_millis(engine.config.archive.linger_ms());
+        if !stopping && !self.archiver.is_wanted() && engine.env.now() - self.cut_at < linger {
+            return Some(LOOK_EVERY);
+        }
+        let cut = self.cut();
+        match self.after(cut, stopping) {
+            Ok(rest) => Some(rest),
+            Err(error) => {
+                self.archiver.end(error);
+                None
+            }
+        }
+    }
+
+    fn bell(&self) -> Arc<Bell> {
+        self.archiver.wanted.clone()
     }
 }
 
@@ -99,7 +137,7 @@ impl Cutter {
             if runs.is_empty() {
                 return Ok(false);
             }
-            let tag = crate::open::random();
+            let tag = crate::open::random(&*engine.env);
             let body = Body::Runs(runs.clone());
             let bytes = Object { author: archiver.author, number: self.next, tag, body }.encode();
             self.under_way = Some((runs, bytes));

@@ -8,6 +8,7 @@ use super::object::{Author, Body, Claim, Object};
 use crate::config::ArchiveConfig;
 use crate::error::{Error, Refusal, Result};
 use crate::format::{FORMAT_VERSION, Unreadable};
+use crate::host::Env;
 use crate::number::{Epoch, Incarnation, LogId, Lsn};
 
 /// The sequence, read to its end.
@@ -125,13 +126,14 @@ pub(crate) fn read_from(
 /// # Errors
 /// [`Refusal::Superseded`] if somebody else has it; the store's own.
 pub(crate) fn claim(
+    env: &dyn Env,
     objects: &dyn Objects,
     address: &str,
     author: Author,
     number: u64,
     claim: Claim,
 ) -> Result<Claimed> {
-    let tag = crate::open::random();
+    let tag = crate::open::random(env);
     let body = Object { author, number, tag, body: Body::Claim(claim) }.encode();
     match objects.create(number, &body).map_err(archive_error)? {
         Created::Ours => Ok(Claimed { number }),

@@ -89,6 +89,12 @@ pub(crate) fn seal_in_place(magic: [u8; 8], block: &mut [u8]) {
     block[12..16].copy_from_slice(&crc.to_le_bytes());
 }
 
+/// How long a block says it is, by its head; nothing of it is verified yet.
+pub(crate) fn block_bytes(head: &[u8]) -> usize {
+    let len = head.get(16..20).and_then(|len| len.try_into().ok()).map_or(0, u32::from_le_bytes);
+    BLOCK_HEAD_BYTES.saturating_add(len as usize)
+}
+
 /// Finds the body of a block at the start of `bytes`.
 pub(crate) fn unseal_block(magic: [u8; 8], bytes: &[u8]) -> Result<&[u8], Unreadable> {
     let head: &[u8; BLOCK_HEAD_BYTES] = bytes.first_chunk().ok_or(Unreadable::Damaged)?;

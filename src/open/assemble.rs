@@ -1,43 +1,40 @@
 //! The last step of an open: an engine from its parts.
 
-use std::path::PathBuf;
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use crossbeam_utils::CachePadded;
-use tierlog_tiers::clock::{Clock, WallClock};
-use tierlog_tiers::page::Page;
-use tierlog_tiers::tail::{Mapped, Tail, TailRead};
+use tierlog_tiers::tail::{Tail, TailRead};
 
 use super::begin::Opening;
-use super::places::{board_paths, map_error};
 use crate::archive::Archiver;
 use crate::board::{Board, BoardStamp, Water};
-use crate::config::{Config, Geometry};
+use crate::config::Config;
 use crate::engine::{Engine, Stop};
 use crate::error::{Error, Result};
 use crate::format::{OpenRecord, SegmentHeader};
+use crate::host::Host;
 use crate::lane::{Core, LaneState, Ring, Seat};
 use crate::media::{Horizon, Media};
 use crate::number::Lane;
 use crate::order::Order;
-use crate::reaper::{Errand, Errands};
+use crate::reaper::Errands;
 use crate::recover::live_ranges;
 use crate::runs::{LaneRuns, Stability};
 
-/// The engine, which takes appends from now on, and the reaper's queue.
-pub(super) fn assemble(
-    opening: Opening,
+/// The engine, which takes appends from now on.
+pub(super) fn assemble<H: Host>(
+    opening: Opening<H>,
     config: Config,
     boot: [u8; 16],
     archiver: Option<Archiver>,
-) -> Result<(Arc<Engine<Mapped>>, Receiver<Errand>)> {
+) -> Result<Arc<Engine<H::Tail>>> {
     let Opening { places, geometry, record, marks, examined, pool, tails, .. } = opening;
-    let clock: Arc<dyn Clock> = WallClock::shared();
-    let order = Arc::new(Order::new(clock));
+    let host = places.host;
+    let order = Arc::new(Order::new(host.clock(), host.clone()));
     let stamp =
         BoardStamp { boot, log: record.log.0, epoch: record.epoch.0, incarnation: record.incarnation.0 };
-    let (board, board_path) = new_board(&config, &geometry, &record)?;
+    let page = host.board(&config, record.log, record.incarnation, Board::words(&geometry))?;
+    let board = Board::owned(page, &geometry);
     let ranges = live_ranges(&record, &geometry);
     let visible_first = tails.iter().any(|tail| !tail.medium().power_safe());
     for lane in (0..geometry.lanes).map(Lane) {
@@ -64,6 +61,7 @@ pub(super) fn assemble(
         ranges,
         record.epoch,
         Horizon::Owner(order.clone()),
+        host.clone(),
         visible_first,
     ));
     let seats = new_seats(&media, &record, &tails)?;
@@ -73,7 +71,6 @@ pub(super) fn assemble(
         Some(Mutex::new(LaneRuns::new(&media, range, range.first, sequences.unwrap_or(0))))
     });
     let runs = runs.collect();
-    let (errands, receiver) = Errands::new();
     let engine = Engine {
         config,
         media,
@@ -87,37 +84,23 @@ pub(super) fn assemble(
         pool,
         marks,
         stability: Stability::new(geometry.lanes),
-        archiver,
-        errands,
+        archiver: archiver.map(Arc::new),
+        errands: Errands::default(),
         drain_trouble: Mutex::new(None),
         stop: Stop::default(),
-        board_path,
+        env: host,
         record: Mutex::new(record),
         superblock: places.superblock,
         process: std::process::id(),
     };
-    Ok((Arc::new(engine), receiver))
+    Ok(Arc::new(engine))
 }
 
-/// In memory, where no write-back stalls a commit; beside the log where there is no such place.
-fn new_board(config: &Config, geometry: &Geometry, record: &OpenRecord) -> Result<(Board, Option<PathBuf>)> {
-    let [memory, beside] = board_paths(config, record.log, record.incarnation);
-    let words = Board::words(geometry);
-    let (page, path) = match Page::create(&memory, words) {
-        Ok(page) => (page, memory),
-        Err(error) => {
-            tracing::warn!(%error, "the board lies beside the log: write-back may stall commits");
-            (Page::create(&beside, words).map_err(|error| map_error(config, error))?, beside)
-        }
-    };
-    Ok((Board::owned(page, geometry), Some(path)))
-}
-
-fn new_seats(
+fn new_seats<T: Tail>(
     media: &Media,
     record: &OpenRecord,
-    tails: &[Arc<Mapped>],
-) -> Result<Vec<Seat<Core<<Mapped as Tail>::Lane>>>> {
+    tails: &[Arc<T>],
+) -> Result<Vec<Seat<Core<T::Lane>>>> {
     let seat = |lane: Lane| {
         let (tail, at) = media.ring(lane);
         let memory = tails[tail]

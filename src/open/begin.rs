@@ -2,25 +2,23 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
-use tierlog_tiers::nvme::{FileName, Nvme};
+use tierlog_tiers::nvme::FileName;
 use tierlog_tiers::object::Objects;
-use tierlog_tiers::tail::{Mapped, TailRead};
+use tierlog_tiers::tail::TailRead;
 
 use super::assemble::assemble;
-use super::places::{Places, board_paths, geometry_of, without_nvme};
+use super::places::{Places, geometry_of, without_nvme};
 use super::record::{first_record, next_record, write_everywhere};
-use super::{boot_id, sign_owner};
-use crate::archive::{Archived, Archiver, Author, Claim, Claimed, claim, open_objects, read_from};
+use crate::archive::{Archived, Archiver, Author, Claim, Claimed, claim, read_from};
 use crate::board::Water;
 use crate::catalogue::Entry;
 use crate::config::{Config, Geometry};
 use crate::engine::Engine;
 use crate::error::{Error, Refusal, Result};
 use crate::format::{EpochRange, OpenRecord};
+use crate::host::Host;
 use crate::number::{Epoch, Lane, LogId, Lsn};
-use crate::reaper::Errand;
 use crate::recover::{Examined, Inputs, examine};
 use crate::runs::{Marks, Pool};
 
@@ -53,22 +51,22 @@ pub struct LaneRecovered {
 }
 
 /// What the steps of an open hand on.
-pub(super) struct Opening {
-    pub(super) places: Places,
+pub(super) struct Opening<H: Host> {
+    pub(super) places: Places<H>,
     pub(super) geometry: Geometry,
     pub(super) record: OpenRecord,
     pub(super) marks: Marks,
     pub(super) examined: Examined,
     pub(super) pool: Pool,
-    pub(super) tails: Vec<Arc<Mapped>>,
+    pub(super) tails: Vec<Arc<H::Tail>>,
     objects: Option<Arc<dyn Objects>>,
 }
 
-/// Opens, recovers, and starts a new epoch. The receiver is the reaper's.
-pub(crate) fn begin(mut config: Config) -> Result<(Arc<Engine<Mapped>>, Recovered, Receiver<Errand>)> {
-    let boot = boot_id()?;
-    let objects = open_objects(&config.archive)?;
-    let mut places = Places::open(&mut config)?;
+/// Opens, recovers, and starts a new epoch.
+pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<Engine<H::Tail>>, Recovered)> {
+    let boot = host.boot_id()?;
+    let objects = host.objects(&config.archive)?;
+    let mut places = Places::open(host, &mut config)?;
     let fingerprint = places.nvme.fingerprint().map_err(Error::io("the superblock"))?;
     let old = known(&places)?;
     let created = old.is_none();
@@ -84,7 +82,7 @@ pub(crate) fn begin(mut config: Config) -> Result<(Arc<Engine<Mapped>>, Recovere
         }
         None => {
             places.check_blank()?;
-            (config.geometry()?, first_record(&config.geometry()?), places.tail_paths())
+            (config.geometry()?, first_record(&**host, &config.geometry()?), places.tail_paths())
         }
     };
     let marks = if created {
@@ -96,7 +94,7 @@ pub(crate) fn begin(mut config: Config) -> Result<(Arc<Engine<Mapped>>, Recovere
     let archived = look_at_archive(&config, objects.as_deref(), &record, &examined)?;
 
     // From here on something is written.
-    sign_owner(&config.dir.join("owner")).map_err(Error::io("the file owner"))?;
+    host.sign(&config)?;
     let pool = new_pool(&places, &config, &geometry, &examined)?;
     super::settle::settle(&examined, &marks, &pool)?;
     let recovered = Recovered {
@@ -107,12 +105,10 @@ pub(crate) fn begin(mut config: Config) -> Result<(Arc<Engine<Mapped>>, Recovere
         tails_lost: if created || record.closed { Vec::new() } else { lost.clone() },
     };
     // The board of an owner that was killed.
-    for path in board_paths(&config, record.log, record.incarnation) {
-        drop(std::fs::remove_file(path));
-    }
+    host.drop_board(&config, record.log, record.incarnation);
     let taken = places.take_tails(&config, &geometry, &lost)?;
-    next_record(&mut record, &config, boot, fingerprint, &examined, &taken, archived.as_ref());
-    let tails: Vec<Arc<Mapped>> = taken.into_iter().map(|(tail, _)| tail).collect();
+    next_record(&mut record, &**host, &config, boot, fingerprint, &examined, &taken, archived.as_ref());
+    let tails: Vec<Arc<H::Tail>> = taken.into_iter().map(|(tail, _)| tail).collect();
     let mut opening = Opening { places, geometry, record, marks, examined, pool, tails, objects };
     opening.write_record()?;
     if created {
@@ -123,12 +119,11 @@ pub(crate) fn begin(mut config: Config) -> Result<(Arc<Engine<Mapped>>, Recovere
     opening.drop_dead_segments();
     opening.prepare_segments();
     let archiver = opening.claim(&config, archived)?;
-    let (engine, errands) = assemble(opening, config, boot, archiver)?;
-    Ok((engine, recovered, errands))
+    Ok((assemble(opening, config, boot, archiver)?, recovered))
 }
 
 /// The record to go on from; `None` where a log is to be made, or making one was interrupted.
-fn known(places: &Places) -> Result<Option<OpenRecord>> {
+fn known<H: Host>(places: &Places<H>) -> Result<Option<OpenRecord>> {
     match &places.record {
         Some(record) if places.nvme_turn == 0 && record.turn > 1 => {
             Err(without_nvme(&places.nvme_path, record))
@@ -138,7 +133,7 @@ fn known(places: &Places) -> Result<Option<OpenRecord>> {
     }
 }
 
-fn new_marks(places: &Places, log: LogId, lanes: u32) -> Result<Marks> {
+fn new_marks<H: Host>(places: &Places<H>, log: LogId, lanes: u32) -> Result<Marks> {
     // Left by a creation that was interrupted: there is no record, so nothing counts.
     let path = places.nvme_path.display().to_string();
     for name in places.nvme.files().map_err(Error::io(path.clone()))? {
@@ -155,8 +150,8 @@ fn new_marks(places: &Places, log: LogId, lanes: u32) -> Result<Marks> {
     Marks::create(&*places.nvme, log, lanes)
 }
 
-fn look(
-    places: &Places,
+fn look<H: Host>(
+    places: &Places<H>,
     record: &OpenRecord,
     geometry: Geometry,
     marks: &Marks,
@@ -167,10 +162,9 @@ fn look(
         Some(tail) if !lost.contains(&place.path) => tail.tail.clone() as Arc<dyn TailRead>,
         _ => blank(),
     });
-    let nvme: Arc<dyn Nvme> = places.nvme.clone();
-    let (tails, nvme_path) = (tails.collect(), places.nvme_path.clone());
-    let tail_paths = places.tail_paths();
-    examine(Inputs { record, geometry, tails, tail_paths, nvme, nvme_path, marks })
+    let (tails, tail_paths) = (tails.collect(), places.tail_paths());
+    let (nvme, nvme_path, env) = (places.nvme.clone(), places.nvme_path.clone(), places.host.clone());
+    examine(Inputs { record, geometry, tails, tail_paths, nvme, nvme_path, marks, env })
 }
 
 /// Stands for a tail that is gone.
@@ -217,7 +211,12 @@ fn look_at_archive(
     Ok(Some(archived))
 }
 
-fn new_pool(places: &Places, config: &Config, geometry: &Geometry, examined: &Examined) -> Result<Pool> {
+fn new_pool<H: Host>(
+    places: &Places<H>,
+    config: &Config,
+    geometry: &Geometry,
+    examined: &Examined,
+) -> Result<Pool> {
     let files = places.nvme.files().map_err(Error::io(places.nvme_path.display().to_string()))?;
     let number = |name: &FileName| if let FileName::Segment(number) = name { Some(*number) } else { None };
     let next = files.iter().filter_map(number).max().map_or(1, |number| number + 1);
@@ -240,7 +239,7 @@ fn lanes_recovered(examined: &Examined) -> Vec<LaneRecovered> {
     examined.media.lanes().map(one).collect()
 }
 
-impl Opening {
+impl<H: Host> Opening<H> {
     /// Tails first, then NVMe.
     fn write_record(&self) -> Result<()> {
         write_everywhere(&self.tails, &self.places.superblock, &self.record)
@@ -279,7 +278,14 @@ impl Opening {
             ranges: self.record.ranges.clone(),
             archived: archived.ends.clone(),
         };
-        let claimed: Claimed = claim(&*objects, &config.archive.address, self.author(), archived.next, body)?;
+        let claimed: Claimed = claim(
+            &*self.places.host,
+            &*objects,
+            &config.archive.address,
+            self.author(),
+            archived.next,
+            body,
+        )?;
         self.record.claim = claimed.number;
         self.record.opens.clear();
         self.record.turn += 1;
@@ -287,6 +293,6 @@ impl Opening {
         for (lane, end) in archived.ends.iter().enumerate() {
             board.raise_water(Lane(lane as u32), Water::Archived, *end);
         }
-        Ok(Some(Archiver::new(objects, self.author(), claimed, archived.ends)))
+        Ok(Some(Archiver::new(self.places.host.clone(), objects, self.author(), claimed, archived.ends)))
     }
 }

@@ -5,13 +5,14 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::host::Env;
 
 /// Random bytes for identities.
-pub(crate) fn random<const N: usize>() -> [u8; N] {
+pub(crate) fn random<const N: usize>(env: &(impl Env + ?Sized)) -> [u8; N] {
     let mut bytes = [0; N];
-    // The system's generator fails on no machine that could run anything else here.
-    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    env.random(&mut bytes);
     bytes
 }
 
@@ -38,4 +39,10 @@ fn owner_line() -> String {
     let name =
         std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     format!("process {} ({})", std::process::id(), name.as_deref().unwrap_or("unknown"))
+}
+
+/// What the file `owner` of a log says.
+pub(crate) fn owner_of(config: &Config) -> String {
+    let owner = std::fs::read_to_string(config.dir.join("owner"));
+    owner.unwrap_or_else(|_| "a process, or its forked child".into()).trim().to_string()
 }

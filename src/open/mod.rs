@@ -15,7 +15,7 @@ mod superblock;
 
 pub use begin::{LaneRecovered, Recovered};
 pub(crate) use begin::{NoTail, begin};
-pub(crate) use identity::{boot_id, random, sign_owner};
+pub(crate) use identity::{boot_id, owner_of, random, sign_owner};
 pub(crate) use places::{board_paths, geometry_of, map_error, nvme_error, tail_bytes};
 pub(crate) use record::write_closed;
 pub(crate) use superblock::{

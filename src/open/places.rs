@@ -1,18 +1,17 @@
 //! Directories and files of a log, found and locked.
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tierlog_tiers::nvme::{Directory, DirectoryError, DirectoryOptions, DurableWay, FileName, Nvme};
-use tierlog_tiers::persist::Flush;
-use tierlog_tiers::tail::{MapError, MapOptions, Mapped, MappedView, MediumAsk};
+use tierlog_tiers::nvme::{DirectoryError, FileName, Nvme};
+use tierlog_tiers::tail::{MapError, TailRead};
 
 use super::superblock::{SUPERBLOCK_BYTES, Superblock, read_tail, read_tail_id};
-use crate::config::{Config, DurableWith, FlushWith, Geometry, Medium, TailPlace};
+use crate::config::{Config, Geometry, Medium, TailPlace};
 use crate::error::{Error, Refusal, Result};
 use crate::format::OpenRecord;
+use crate::host::Host;
 use crate::media::RINGS_AT;
 use crate::number::{Incarnation, LogId};
 
@@ -21,46 +20,41 @@ const EMULATED: u32 = 4;
 
 /// A tail that is there.
 #[derive(Debug)]
-pub(crate) struct OpenTail {
-    pub(crate) tail: Arc<Mapped>,
+pub(crate) struct OpenTail<T> {
+    pub(crate) tail: Arc<T>,
     pub(crate) id: Option<[u8; 16]>,
     pub(crate) record: Option<OpenRecord>,
     /// A slot of its superblock is damaged.
     pub(crate) damaged: bool,
 }
 
+/// A tail in use, and its identity.
+pub(super) type Taken<T> = (Arc<T>, [u8; 16]);
+
 /// The local tiers, locked by this process.
 #[derive(Debug)]
-pub(crate) struct Places {
-    pub(crate) nvme: Arc<Directory>,
+pub(crate) struct Places<H: Host> {
+    pub(crate) host: Arc<H>,
+    pub(crate) nvme: Arc<dyn Nvme>,
     pub(crate) nvme_path: PathBuf,
     pub(crate) superblock: Superblock,
     pub(crate) tail_places: Vec<TailPlace>,
-    pub(crate) tails: Vec<Option<OpenTail>>,
+    pub(crate) tails: Vec<Option<OpenTail<H::Tail>>>,
     /// The newest record of any tier; `None` for a log that is yet to be made.
     pub(crate) record: Option<OpenRecord>,
     /// NVMe's own newest turn, to tell an older tail.
     pub(crate) nvme_turn: u64,
 }
 
-impl Places {
+impl<H: Host> Places<H> {
     /// Finds, opens and locks; makes directories and a blank superblock where there is nothing.
-    pub(crate) fn open(config: &mut Config) -> Result<Self> {
+    pub(crate) fn open(host: &Arc<H>, config: &mut Config) -> Result<Self> {
         let nvme_path = config.nvme_path();
-        if !nvme_path.join("superblock").exists() {
-            refuse_orphans(config, &nvme_path)?;
-        }
-        if config.create {
-            let mut builder = std::fs::DirBuilder::new();
-            let made = builder.recursive(true).mode(0o700).create(&config.dir);
-            made.map_err(Error::io(config.dir.display().to_string()))?;
-        }
-        let options = directory_options(config);
-        let nvme = Directory::open(&nvme_path, &options).map_err(|error| nvme_error(config, error))?;
-        let nvme = Arc::new(nvme);
+        refuse_orphans(&**host, config, &nvme_path)?;
+        let nvme = host.nvme(config)?;
         let path = nvme_path.join("superblock");
         if config.create {
-            remove_unfinished(&nvme, &path)?;
+            remove_unfinished(&*nvme, &path)?;
         }
         let file = match nvme.open(FileName::Superblock, true) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && config.create => {
@@ -68,7 +62,12 @@ impl Places {
             }
             opened => opened,
         };
-        let file = file.map_err(|error| locked(config, &path, error))?;
+        let file = file.map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                Error::Locked { path: config.dir.clone(), owner: host.owner(config) }
+            }
+            _ => Error::io(path.display().to_string())(error),
+        })?;
         let superblock = Superblock { file };
         let mut record = superblock.read(&path)?;
         let nvme_turn = record.as_ref().map_or(0, |record| record.turn);
@@ -78,15 +77,16 @@ impl Places {
             config.tail.medium = Medium::Emulated;
         }
         let tail_places = config.tail_places();
-        let tails: Vec<Option<OpenTail>> =
-            tail_places.iter().map(|place| open_tail(config, place)).collect::<Result<_>>()?;
+        let tails: Vec<_> =
+            tail_places.iter().map(|place| open_tail(&**host, config, place)).collect::<Result<_>>()?;
         for tail in tails.iter().flatten() {
             let newer = |found: &OpenRecord| record.as_ref().is_none_or(|known| known.turn < found.turn);
             if let Some(found) = tail.record.as_ref().filter(|found| newer(found)) {
                 record = Some(found.clone());
             }
         }
-        Ok(Places { nvme, nvme_path, superblock, tail_places, tails, record, nvme_turn })
+        let host = host.clone();
+        Ok(Places { host, nvme, nvme_path, superblock, tail_places, tails, record, nvme_turn })
     }
 
     pub(crate) fn tail_paths(&self) -> Vec<PathBuf> {
@@ -139,7 +139,7 @@ impl Places {
         let Some(tail) = self.tails[i].as_ref() else { return Some("missing".into()) };
         let known = record.tails.get(i)?;
         let len = geometry_of(record).map(|geometry| tail_bytes(&geometry)).ok()?;
-        if tierlog_tiers::tail::TailRead::len(&*tail.tail) < len {
+        if tail.tail.len() < len {
             return Some("truncated".into());
         }
         let path = &self.tail_places[i].path;
@@ -158,7 +158,7 @@ impl Places {
         config: &Config,
         geometry: &Geometry,
         lost: &[PathBuf],
-    ) -> Result<Vec<(Arc<Mapped>, [u8; 16])>> {
+    ) -> Result<Vec<Taken<H::Tail>>> {
         let mut taken = Vec::new();
         for (place, tail) in self.tail_places.iter().zip(std::mem::take(&mut self.tails)) {
             match tail {
@@ -167,7 +167,7 @@ impl Places {
                 }
                 old => {
                     drop(old);
-                    taken.push(make_tail(config, place, geometry)?);
+                    taken.push(make_tail(&*self.host, config, place, geometry)?);
                 }
             }
         }
@@ -176,20 +176,23 @@ impl Places {
 }
 
 /// Segments without a superblock, a tail without its NVMe tier: nothing is made in the place of what is missing.
-fn refuse_orphans(config: &Config, nvme_path: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(nvme_path).into_iter().flatten() {
-        let path = entry.map_err(Error::io(nvme_path.display().to_string()))?.path();
-        if path.extension().is_some_and(|extension| extension == "seg") {
-            let what = "a segment where there is no superblock: put that log's back, or".to_string();
-            return Err(Refusal::Foreign { path, what }.into());
-        }
+fn refuse_orphans<H: Host>(host: &H, config: &Config, nvme_path: &Path) -> Result<()> {
+    let files = host.nvme_files(config)?;
+    if files.contains(&FileName::Superblock) {
+        return Ok(());
+    }
+    if let Some(name) = files.iter().find(|name| matches!(name, FileName::Segment(_))) {
+        let path = nvme_path.join(name.to_string());
+        let what = "a segment where there is no superblock: put that log's back, or".to_string();
+        return Err(Refusal::Foreign { path, what }.into());
     }
     for place in config.tail_places() {
-        let Ok(tail) = MappedView::open(&place.path) else { continue };
-        if tierlog_tiers::tail::TailRead::len(&tail) < RINGS_AT {
+        // What cannot be read is no tail: the open that comes next says what it is.
+        let Ok(Some(tail)) = host.view_tail(config, &place) else { continue };
+        if tail.len() < RINGS_AT {
             continue;
         }
-        if let Some(record) = read_tail(&place.path, &tail)?.0.filter(|record| record.turn > 1) {
+        if let Some(record) = read_tail(&place.path, &*tail)?.0.filter(|record| record.turn > 1) {
             return Err(without_nvme(nvme_path, &record));
         }
     }
@@ -204,7 +207,7 @@ pub(super) fn without_nvme(nvme_path: &Path, record: &OpenRecord) -> Error {
 }
 
 /// A superblock cut short by a crash while it was made: nothing else is there yet.
-fn remove_unfinished(nvme: &Directory, path: &Path) -> Result<()> {
+fn remove_unfinished(nvme: &dyn Nvme, path: &Path) -> Result<()> {
     let io = || Error::io(path.display().to_string());
     let alone = nvme.files().map_err(io())? == [FileName::Superblock];
     if alone && nvme.open(FileName::Superblock, false).map_err(io())?.len() < SUPERBLOCK_BYTES {
@@ -230,72 +233,28 @@ pub(crate) fn geometry_of(record: &OpenRecord) -> Result<Geometry> {
     Ok(geometry)
 }
 
-fn open_tail(config: &Config, place: &TailPlace) -> Result<Option<OpenTail>> {
-    match Mapped::open(&place.path, &map_options(config)) {
-        Ok(tail) => {
-            if tierlog_tiers::tail::TailRead::len(&tail) < RINGS_AT {
-                let what = "too short for a tail".into();
-                return Err(Refusal::Foreign { path: place.path.clone(), what }.into());
-            }
-            let ((record, damaged), id) = (read_tail(&place.path, &tail)?, read_tail_id(&tail)?);
-            Ok(Some(OpenTail { tail: Arc::new(tail), id, record, damaged }))
-        }
-        Err(MapError::Missing { .. }) => Ok(None),
-        Err(error) => Err(map_error(config, error)),
+fn open_tail<H: Host>(host: &H, config: &Config, place: &TailPlace) -> Result<Option<OpenTail<H::Tail>>> {
+    let Some(tail) = host.tail(config, place)? else { return Ok(None) };
+    if tail.len() < RINGS_AT {
+        let what = "too short for a tail".into();
+        return Err(Refusal::Foreign { path: place.path.clone(), what }.into());
     }
+    let ((record, damaged), id) = (read_tail(&place.path, &*tail)?, read_tail_id(&*tail)?);
+    Ok(Some(OpenTail { tail, id, record, damaged }))
 }
 
 /// A new tail in the place of one that is gone, lost or was never finished. Without its identity it is no tail: a crash
 /// here leaves what the open that comes next makes anew.
-fn make_tail(config: &Config, place: &TailPlace, geometry: &Geometry) -> Result<(Arc<Mapped>, [u8; 16])> {
-    match std::fs::remove_file(&place.path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Error::io(place.path.display().to_string())(error));
-        }
-        _ => {}
-    }
-    let tail = Mapped::create(&place.path, tail_bytes(geometry), &map_options(config));
-    let tail = tail.map_err(|error| map_error(config, error))?;
-    let id = super::random();
-    super::superblock::write_tail_id(&tail, id)?;
-    let parent =
-        place.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let synced = std::fs::File::open(parent).and_then(|dir| dir.sync_all());
-    synced.map_err(Error::io(parent.display().to_string()))?;
-    Ok((Arc::new(tail), id))
-}
-
-fn map_options(config: &Config) -> MapOptions {
-    MapOptions {
-        ask: match config.tail.medium {
-            Medium::Auto => MediumAsk::Auto,
-            Medium::Emulated => MediumAsk::Emulated,
-            Medium::Page => MediumAsk::Page,
-            Medium::File => MediumAsk::File,
-        },
-        lock_wait_ms_max: config.lock_wait_ms_max,
-        fault_guard: config.tail.fault_guard,
-        flush: config.tail.flush.map(|flush| match flush {
-            FlushWith::Clwb => Flush::Clwb,
-            FlushWith::Clflushopt => Flush::Clflushopt,
-            FlushWith::Clflush => Flush::Clflush,
-            FlushWith::None => Flush::Fence,
-        }),
-    }
-}
-
-fn directory_options(config: &Config) -> DirectoryOptions {
-    DirectoryOptions {
-        create: config.create,
-        lock_wait_ms_max: config.lock_wait_ms_max,
-        durable_way: config.nvme.durable.map(|way| match way {
-            DurableWith::Odsync => DurableWay::Odsync,
-            DurableWith::Fdatasync => DurableWay::Fdatasync,
-            DurableWith::Linked => DurableWay::UringLinked,
-        }),
-        uring: config.nvme.uring,
-        read_only: false,
-    }
+fn make_tail<H: Host>(
+    host: &H,
+    config: &Config,
+    place: &TailPlace,
+    geometry: &Geometry,
+) -> Result<Taken<H::Tail>> {
+    let tail = host.new_tail(config, place, tail_bytes(geometry))?;
+    let id = super::random(host);
+    super::superblock::write_tail_id(&*tail, id)?;
+    Ok((tail, id))
 }
 
 /// Where a live owner's board may lie: in memory, so that no write-back stalls a commit, or beside the log.
@@ -305,17 +264,8 @@ pub(crate) fn board_paths(config: &Config, log: LogId, open: Incarnation) -> [Pa
     [Path::new("/dev/shm").join(name), config.dir.join("board")]
 }
 
-fn locked(config: &Config, path: &Path, error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::WouldBlock => held(config),
-        _ => Error::io(path.display().to_string())(error),
-    }
-}
-
 fn held(config: &Config) -> Error {
-    let owner = std::fs::read_to_string(config.dir.join("owner"));
-    let owner = owner.unwrap_or_else(|_| "a process, or its forked child".into()).trim().to_string();
-    Error::Locked { path: config.dir.clone(), owner }
+    Error::Locked { path: config.dir.clone(), owner: super::owner_of(config) }
 }
 
 pub(crate) fn map_error(config: &Config, error: MapError) -> Error {

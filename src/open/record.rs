@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, PoisonError};
 
-use tierlog_tiers::tail::{Mapped, Tail, TailMedium};
+use tierlog_tiers::tail::{Tail, TailMedium};
 
+use super::places::Taken;
 use super::random;
 use super::superblock::{Superblock, write_tail};
 use crate::archive::Archived;
@@ -12,13 +13,14 @@ use crate::config::{Config, Geometry};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::format::{EpochRange, OpenRecord, TailRecord};
+use crate::host::Env;
 use crate::number::{Epoch, Gsn, Incarnation, LogId, Lsn};
 use crate::recover::Examined;
 
 /// Of a log that is yet to be made.
-pub(super) fn first_record(geometry: &Geometry) -> OpenRecord {
+pub(super) fn first_record(env: &dyn Env, geometry: &Geometry) -> OpenRecord {
     OpenRecord {
-        log: LogId(random()),
+        log: LogId(random(env)),
         epoch: Epoch(0),
         incarnation: Incarnation(0),
         turn: 0,
@@ -40,20 +42,22 @@ pub(super) fn first_record(geometry: &Geometry) -> OpenRecord {
 }
 
 /// Of the open that begins.
-pub(super) fn next_record(
+#[expect(clippy::too_many_arguments, reason = "what one open knows, each named once")]
+pub(super) fn next_record<T: Tail>(
     record: &mut OpenRecord,
+    env: &dyn Env,
     config: &Config,
     boot: [u8; 16],
     fingerprint: u64,
     examined: &Examined,
-    tails: &[(Arc<Mapped>, [u8; 16])],
+    tails: &[Taken<T>],
     archived: Option<&Archived>,
 ) {
     if record.epoch > Epoch(0) && !record.archive.is_empty() {
         record.opens.push((record.epoch, record.incarnation));
     }
     record.epoch = Epoch(1 + record.epoch.max(archived.map_or(Epoch(0), |archived| archived.epoch)).0);
-    record.incarnation = Incarnation(u64::from_le_bytes(random()));
+    record.incarnation = Incarnation(u64::from_le_bytes(random(env)));
     record.turn += 1;
     (record.boot, record.fingerprint, record.closed) = (boot, fingerprint, false);
     record.gsn = examined.gsn;
@@ -85,7 +89,7 @@ pub(crate) fn medium_number(medium: TailMedium) -> u32 {
 }
 
 /// Close: every lane's end, everything being Power-durable on NVMe.
-pub(crate) fn write_closed(engine: &Engine<Mapped>, gsn: Gsn) -> Result<()> {
+pub(crate) fn write_closed<T: Tail>(engine: &Engine<T>, gsn: Gsn) -> Result<()> {
     let mut record = engine.record.lock().unwrap_or_else(PoisonError::into_inner);
     let mut next = record.clone();
     next.turn += 1;
@@ -103,8 +107,8 @@ pub(crate) fn write_closed(engine: &Engine<Mapped>, gsn: Gsn) -> Result<()> {
     Ok(())
 }
 /// One tier after the other, tails first.
-pub(super) fn write_everywhere(
-    tails: &[Arc<Mapped>],
+pub(super) fn write_everywhere<T: Tail>(
+    tails: &[Arc<T>],
     superblock: &Superblock,
     record: &OpenRecord,
 ) -> Result<()> {
@@ -124,7 +128,12 @@ mod tests {
         let (before, now) = ([1; 16], [2; 16]);
         for medium in 1..=4 {
             let tails = vec![TailRecord { id: [9; 16], medium }];
-            let record = OpenRecord { boot: before, closed: false, tails, ..first_record(&geometry) };
+            let record = OpenRecord {
+                boot: before,
+                closed: false,
+                tails,
+                ..first_record(&crate::host::Machine::detect(), &geometry)
+            };
             assert_eq!(owed_nothing(&record, 0, now), medium == 3);
             assert!(!owed_nothing(&record, 0, before), "the same boot: somebody took it away");
         }

@@ -9,8 +9,8 @@ use tierlog_tiers::tail::{Fault, Tail, TailRead};
 
 use crate::error::{Error, Refusal, Result};
 use crate::format::{
-    FORMAT_VERSION, OPEN_RECORD_BYTES, OpenRecord, Reader, TailRecord, Unreadable, Writer, seal_block,
-    unseal_block,
+    FORMAT_VERSION, OPEN_RECORD_BYTES, OpenRecord, Reader, TailRecord, Unreadable, Writer, block_bytes,
+    seal_block, unseal_block,
 };
 
 /// Bytes of NVMe's superblock file.
@@ -39,8 +39,13 @@ impl Superblock {
                 }
                 .into());
             }
-            let mut block = Block::zeroed(OPEN_RECORD_BYTES);
+            let mut block = Block::zeroed(BLOCK_BYTES);
             self.file.read(at, &mut block).map_err(Error::io(path.display().to_string()))?;
+            let len = block_bytes(&block).min(OPEN_RECORD_BYTES);
+            if len > BLOCK_BYTES {
+                block = Block::zeroed(len.next_multiple_of(BLOCK_BYTES));
+                self.file.read(at, &mut block).map_err(Error::io(path.display().to_string()))?;
+            }
             slots.push(OpenRecord::decode(&block));
         }
         newest(path, slots)
@@ -91,8 +96,14 @@ pub(crate) fn newest(path: &Path, slots: Vec<Result<OpenRecord, Unreadable>>) ->
 pub(crate) fn read_tail(path: &Path, tail: &dyn TailRead) -> Result<(Option<OpenRecord>, bool)> {
     let mut slots = Vec::new();
     for slot in 0..2 {
-        let mut bytes = vec![0; OPEN_RECORD_BYTES];
-        tail.read(slot * OPEN_RECORD_BYTES as u64, &mut bytes).map_err(|fault| memory(&fault))?;
+        let at = slot * OPEN_RECORD_BYTES as u64;
+        let mut bytes = vec![0; BLOCK_BYTES];
+        tail.read(at, &mut bytes).map_err(|fault| memory(&fault))?;
+        let len = block_bytes(&bytes).min(OPEN_RECORD_BYTES);
+        if len > bytes.len() {
+            bytes.resize(len, 0);
+            tail.read(at, &mut bytes).map_err(|fault| memory(&fault))?;
+        }
         slots.push(OpenRecord::decode(&bytes));
     }
     let damaged = slots.contains(&Err(Unreadable::Damaged));

@@ -1,7 +1,7 @@
 //! Reading one lane, in its own order.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::cursor::LaneCursor;
 use super::group::{Group, GroupReader, Stop};
@@ -213,15 +213,16 @@ impl LaneReader {
     /// # Errors
     /// As for [`next`](LaneReader::next).
     pub fn follow(&mut self, wait: Duration) -> Result<Option<Record<'_>>> {
-        let until = Instant::now() + wait;
+        let env = self.head.media().env.clone();
+        let until = env.now() + wait;
         loop {
             if let Some(index) = self.advance()? {
                 return Ok(Some(self.head.record(index)));
             }
-            if Instant::now() >= until {
+            if env.now() >= until {
                 return Ok(None);
             }
-            std::thread::sleep(LOOK_EVERY);
+            env.sleep(LOOK_EVERY);
         }
     }
 

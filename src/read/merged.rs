@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::cut::Cut;
 use super::lane::{Head, Record};
@@ -80,17 +80,17 @@ impl Merged {
     /// # Errors
     /// As for [`next`](Merged::next).
     pub fn follow(&mut self, wait: Duration) -> Result<Option<Record<'_>>> {
-        let until = Instant::now() + wait;
+        let until = self.media.env.now() + wait;
         loop {
             if let Some((head, index)) = self.advance()? {
                 return Ok(Some(self.heads[head].record(index)));
             }
-            if Instant::now() >= until {
+            if self.media.env.now() >= until {
                 return Ok(None);
             }
             self.refresh()?;
             if self.order.is_empty() {
-                std::thread::sleep(LOOK_EVERY);
+                self.media.env.sleep(LOOK_EVERY);
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::format::{
     EpochRange, FORMAT_VERSION, OpenRecord, SEGMENT_HEADER_BYTES, SegmentHeader, Unreadable,
 };
 use crate::frame::{HEADER_BYTES, Header, Seal, peek, verify};
+use crate::host::Env;
 use crate::media::{Horizon, Media};
 use crate::number::{Gsn, Lane, Lsn};
 use crate::runs::Marks;
@@ -32,6 +33,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) nvme: Arc<dyn Nvme>,
     pub(crate) nvme_path: PathBuf,
     pub(crate) marks: &'a Marks,
+    pub(crate) env: Arc<dyn Env>,
 }
 
 /// What was found.
@@ -54,7 +56,7 @@ pub(crate) struct Examined {
 /// # Errors
 /// A [`Refusal`] for files that do not belong, [`Error::Corrupt`] by the decision table, I/O errors.
 pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
-    let Inputs { record, geometry, tails, tail_paths, nvme, nvme_path, marks } = inputs;
+    let Inputs { record, geometry, tails, tail_paths, nvme, nvme_path, marks, env } = inputs;
     let found = scan_catalogue(&*nvme, &nvme_path, record.log, geometry.lanes)?;
     if found.epoch > record.epoch {
         let what = format!("older than its segments, which are of epoch {}", found.epoch);
@@ -80,6 +82,7 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
             ranges,
             record.epoch,
             Horizon::Ended,
+            env.clone(),
             false,
         );
         place_slots(&media, record, &tail_paths)?;
@@ -192,7 +195,7 @@ fn first_frame(tail: &dyn TailRead, at: u64, seal: &Seal, geometry: &Geometry) -
 
 /// Lanes in parallel, as many at once as there are processors.
 fn scan_lanes(media: &Arc<Media>, open: &[EpochRange], marks: &Marks) -> Result<Vec<LaneScan>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(open.len());
+    let threads = media.env.threads().min(open.len());
     let queue = Mutex::new(open.iter());
     let results = Mutex::new(Vec::with_capacity(open.len()));
     std::thread::scope(|scope| {

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tierlog_tiers::nvme::RunQueue;
 use tierlog_tiers::tail::Tail;
@@ -12,6 +12,7 @@ use super::lane_runs::{LaneRuns, Sink};
 use super::retire::retire_slots;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::host::{Bell, Worker};
 use crate::number::{Lane, Lsn};
 
 /// A lane with less than this waits until it is quiet.
@@ -29,27 +30,45 @@ const RETRY: Duration = Duration::from_millis(100);
 struct Seen {
     lane: Lane,
     published: Lsn,
-    at: Instant,
+    /// Since when.
+    at: Duration,
 }
 
-/// Runs until the engine stops.
-pub(crate) fn run_drainer<T: Tail>(engine: &Arc<Engine<T>>, lanes: &[Lane]) {
-    let mut seen: Vec<Seen> =
-        lanes.iter().map(|lane| Seen { lane: *lane, published: Lsn(0), at: Instant::now() }).collect();
-    let mut queue: Option<Box<dyn RunQueue>> = None;
-    while !engine.stop.is_signalled() {
-        match pass(engine, &mut seen, &mut queue) {
-            Ok(true) => {}
-            Ok(false) => {
-                engine.stop.sleep(PARK);
-            }
+/// The drainer of some lanes of one tail.
+pub(crate) struct Drainer<T: Tail> {
+    engine: Arc<Engine<T>>,
+    seen: Vec<Seen>,
+    queue: Option<Box<dyn RunQueue>>,
+}
+
+impl<T: Tail> Drainer<T> {
+    pub(crate) fn new(engine: Arc<Engine<T>>, lanes: &[Lane]) -> Self {
+        let at = engine.env.now();
+        let seen = lanes.iter().map(|lane| Seen { lane: *lane, published: Lsn(0), at }).collect();
+        Drainer { engine, seen, queue: None }
+    }
+}
+
+impl<T: Tail> Worker for Drainer<T> {
+    fn turn(&mut self) -> Option<Duration> {
+        let engine = &self.engine;
+        if engine.stop.is_signalled() {
+            return None;
+        }
+        match pass(engine, &mut self.seen, &mut self.queue) {
+            Ok(true) => Some(Duration::ZERO),
+            Ok(false) => Some(PARK),
             Err(error) => {
                 tracing::warn!(%error, "drain failed; trying again in a new segment");
                 engine.trouble(Some(error.to_string()));
-                queue = None;
-                engine.stop.sleep(RETRY);
+                self.queue = None;
+                Some(RETRY)
             }
         }
+    }
+
+    fn bell(&self) -> Arc<Bell> {
+        self.engine.stop.bell.clone()
     }
 }
 
@@ -60,12 +79,13 @@ fn pass<T: Tail>(
     queue: &mut Option<Box<dyn RunQueue>>,
 ) -> Result<bool> {
     let (mut moved, mut first) = (false, None);
+    let now = engine.env.now();
     for seen in seen {
         let published = engine.media.board.published(seen.lane);
         if published != seen.published {
-            (seen.published, seen.at) = (published, Instant::now());
+            (seen.published, seen.at) = (published, now);
         }
-        let quiet = seen.at.elapsed() >= QUIET;
+        let quiet = now - seen.at >= QUIET;
         let ready = match queue.as_mut() {
             Some(ready) => ready,
             None => queue.insert(engine.media.nvme.queue().map_err(Error::io("a drainer's queue"))?),

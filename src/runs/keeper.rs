@@ -2,11 +2,12 @@
 //! views fresh.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tierlog_tiers::tail::Tail;
 
 use crate::engine::Engine;
+use crate::host::{Bell, Worker};
 use crate::number::{Gsn, Lsn};
 
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -18,21 +19,44 @@ struct Candidate {
     ends: Vec<Lsn>,
 }
 
-/// Runs until the engine stops.
-pub(crate) fn run_keeper<T: Tail>(engine: &Arc<Engine<T>>) {
-    let mut candidate: Option<Candidate> = None;
-    let mut closed_ends: Vec<Lsn> = Vec::new();
-    let mut slewed = Instant::now();
-    while !engine.stop.sleep(LOOK_EVERY) {
-        refresh_closed(engine, &mut candidate, &mut closed_ends);
-        if slewed.elapsed() >= SLEW_EVERY {
+/// The keeper of one open.
+pub(crate) struct Keeper<T: Tail> {
+    engine: Arc<Engine<T>>,
+    candidate: Option<Candidate>,
+    closed_ends: Vec<Lsn>,
+    slewed: Duration,
+}
+
+impl<T: Tail> Keeper<T> {
+    pub(crate) fn new(engine: Arc<Engine<T>>) -> Self {
+        let slewed = engine.env.now();
+        Keeper { engine, candidate: None, closed_ends: Vec::new(), slewed }
+    }
+}
+
+impl<T: Tail> Worker for Keeper<T> {
+    fn turn(&mut self) -> Option<Duration> {
+        let engine = &self.engine;
+        if engine.stop.is_signalled() {
+            return None;
+        }
+        refresh_closed(engine, &mut self.candidate, &mut self.closed_ends);
+        let now = engine.env.now();
+        if now - self.slewed >= SLEW_EVERY {
             engine.order.clock().slew();
-            slewed = Instant::now();
+            self.slewed = now;
         }
-        if let Err(error) = engine.pool.prepare() {
-            engine.trouble(Some(format!("no segment file could be made ahead: {error}")));
-            engine.stop.sleep(SLEW_EVERY);
+        match engine.pool.prepare() {
+            Ok(_) => Some(LOOK_EVERY),
+            Err(error) => {
+                engine.trouble(Some(format!("no segment file could be made ahead: {error}")));
+                Some(SLEW_EVERY)
+            }
         }
+    }
+
+    fn bell(&self) -> Arc<Bell> {
+        self.engine.stop.bell.clone()
     }
 }
 

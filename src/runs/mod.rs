@@ -2,7 +2,7 @@
 //!
 //! Contents: [`pool`] (segment files ready to be written), [`frames`] (where runs get their frames), [`lane_runs`] (a lane's place on NVMe, behind its run lock),
 //! [`stability`] (what is durable together with all that it depends on), [`marks`] (the watermark file), [`retire`]
-//! (giving tail and NVMe segments back), [`drainer`] and [`keeper`] (the background threads).
+//! (giving tail and NVMe segments back), [`drainer`] and [`keeper`] (the background workers).
 
 mod drainer;
 mod frames;
@@ -13,9 +13,9 @@ mod pool;
 mod retire;
 mod stability;
 
-pub(crate) use drainer::run_drainer;
+pub(crate) use drainer::Drainer;
 pub(crate) use frames::{MediaFrames, RunFrames, TailFrames};
-pub(crate) use keeper::run_keeper;
+pub(crate) use keeper::Keeper;
 pub(crate) use lane_runs::{Frames, LaneRuns, Sink};
 pub(crate) use marks::Marks;
 pub(crate) use pool::Pool;

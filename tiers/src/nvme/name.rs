@@ -16,7 +16,7 @@ impl fmt::Display for FileName {
 
 impl FileName {
     /// The name spelt `text`, if it is one.
-    pub(super) fn parse(text: &str) -> Option<FileName> {
+    pub fn parse(text: &str) -> Option<FileName> {
         let name = match text {
             "superblock" => FileName::Superblock,
             "watermarks" => FileName::Watermarks,
