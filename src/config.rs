@@ -113,6 +113,9 @@ pub struct NvmeConfig {
     pub uring: bool,
     /// Drainers per tail; default 1.
     pub drainers: u32,
+    /// Lets a directory without a block device below (tmpfs, overlay, a network) serve `Power`, which it is not known to
+    /// keep: reports are marked. Default false.
+    pub accept_volatile: bool,
     /// Whether a drainer reads back what it wrote before the tail gives it up; default true.
     pub read_back: bool,
 }
@@ -126,6 +129,7 @@ impl Default for NvmeConfig {
             durable: None,
             uring: true,
             drainers: 1,
+            accept_volatile: false,
             read_back: true,
         }
     }

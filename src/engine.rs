@@ -10,6 +10,7 @@ use tierlog_tiers::tail::Tail;
 use crate::archive::Archiver;
 use crate::board::{SHUT, Water};
 use crate::config::Config;
+use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::format::OpenRecord;
 use crate::host::{Bell, Env};
@@ -42,6 +43,8 @@ pub(crate) struct Engine<T: Tail> {
     /// Why the last drain failed, for whoever waits for room.
     pub(crate) drain_trouble: Mutex<Option<String>>,
     pub(crate) stop: Stop,
+    /// Every tier that `Power` rests on is known to survive power loss, or is taken for it by name.
+    pub(crate) power_kept: bool,
     /// Time and waiting.
     pub(crate) env: Arc<dyn Env>,
     /// What `submit` left to be completed.
@@ -229,12 +232,29 @@ impl<T: Tail> Engine<T> {
         Error::Full { lane, why }
     }
 
+    /// Whether `level` can be had at all, asked before anything is stored for it.
+    #[inline]
+    pub(crate) fn require(&self, level: Durability) -> Result<()> {
+        if level >= Durability::Power && !self.power_kept {
+            return Err(self.no_power());
+        }
+        if level == Durability::Machine { self.require_archive().map(|_| ()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn no_power(&self) -> Error {
+        let nvme = self.media.nvme.describe();
+        let why = format!("the NVMe tier is {nvme} (nvme.accept_volatile takes it all the same)");
+        Error::NotKept { level: Durability::Power, why }
+    }
+
     /// The archive, for `Machine`.
     pub(crate) fn require_archive(&self) -> Result<&Archiver> {
-        let none = "Machine needs an archive: none is configured";
-        let local = "Machine needs an archive beyond this machine: this one is local (accept_local takes it all the same)";
-        let archiver = self.archiver.as_deref().ok_or_else(|| Error::Config(none.into()))?;
-        if archiver.objects().machine_safe() { Ok(archiver) } else { Err(Error::Config(local.into())) }
+        let none = "no archive is configured";
+        let local = "the archive is on this machine (archive.accept_local takes it all the same)";
+        let not = |why: &str| Error::NotKept { level: Durability::Machine, why: why.into() };
+        let archiver = self.archiver.as_deref().ok_or_else(|| not(none))?;
+        if archiver.objects().machine_safe() { Ok(archiver) } else { Err(not(local)) }
     }
 
     /// Everything that a group needs is stable; what earlier epochs left is.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::durability::Durability;
 use crate::number::{Lane, Lsn, Position};
 
 /// What a caller can do about an error.
@@ -182,6 +183,14 @@ pub enum Error {
         /// What the system said.
         source: Arc<io::Error>,
     },
+    /// This log, as it was opened, cannot keep the level asked for: nothing was stored for the commit.
+    #[error("{level} cannot be kept here: {why}")]
+    NotKept {
+        /// The level.
+        level: Durability,
+        /// What is in the way, and which word takes it all the same.
+        why: String,
+    },
     /// The object store refused or did not answer.
     #[error("{0}")]
     Archive(String),
@@ -192,7 +201,9 @@ impl Error {
     pub fn remedy(&self) -> Remedy {
         match self {
             Error::Full { .. } | Error::NoLane { .. } | Error::Archive(_) => Remedy::Retry,
-            Error::TooLarge { .. } | Error::Config(_) | Error::FarAhead { .. } => Remedy::Change,
+            Error::TooLarge { .. } | Error::Config(_) | Error::FarAhead { .. } | Error::NotKept { .. } => {
+                Remedy::Change
+            }
             Error::Trimmed { .. } | Error::Lost { .. } => Remedy::Change,
             Error::Poisoned { .. } | Error::Closed => Remedy::Reopen,
             Error::Locked { .. } | Error::Refused(_) | Error::Io { .. } => Remedy::Operator,

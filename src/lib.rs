@@ -9,7 +9,8 @@
 //!
 //! # fn main() -> Result<(), tierlog::Error> {
 //! let dir = std::env::temp_dir().join(format!("tierlog-doc-{}", std::process::id()));
-//! let (log, _recovered) = Log::open(Config::new(&dir))?;
+//! // Memory served as if it were persistent, for a first try; without the word: what this machine has.
+//! let (log, _recovered) = Log::open(Config::new(&dir).emulated())?;
 //! let mut writer = log.writer()?;
 //! writer.append(7, b"buy 100 at 585.33")?;
 //! writer.append(7, b"sell 40 at 585.35")?;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tierlog_tiers::tail::{Tail, TailMedium};
 
 use crate::board::Water;
+use crate::durability::Durability;
 use crate::engine::Engine;
 use crate::lane::LaneState;
 use crate::number::{Lane, Lsn};
@@ -27,6 +28,8 @@ pub struct Media {
     pub power: String,
     /// How `Machine` is kept.
     pub machine: String,
+    /// The highest level that a commit is acknowledged at; above it is [`Error::NotKept`](crate::Error::NotKept).
+    pub keeps: Durability,
     /// Where stamps come from.
     pub clock: String,
 }
@@ -47,16 +50,20 @@ impl Media {
         } else {
             power.clone()
         };
+        let power = if engine.power_kept { power } else { format!("not kept: the NVMe tier is {nvme}") };
         let archive = engine.archiver.as_ref().map(|archiver| archiver.objects().describe());
         let machine = match &archive {
-            Some(_) if engine.require_archive().is_err() => "not kept: the archive is local".into(),
+            Some(_) if engine.require_archive().is_err() => "not kept: the archive is on this machine".into(),
             Some(archive) => format!("acknowledged by {archive}"),
             None => "not kept: no archive is configured".into(),
         };
         let membarrier =
             if engine.order.has_membarrier() { "" } else { "; no membarrier: each commit pays a full fence" };
         let clock = format!("{}{membarrier}", engine.order.clock().describe());
-        Media { emulated, tails, nvme, archive, process, power, machine, clock }
+        let kept = |level: &Durability| engine.require(*level).is_ok();
+        let keeps = [Durability::Machine, Durability::Power].into_iter().find(kept);
+        let keeps = keeps.unwrap_or(Durability::Process);
+        Media { emulated, tails, nvme, archive, process, power, machine, keeps, clock }
     }
 }
 

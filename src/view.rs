@@ -151,6 +151,11 @@ impl View {
         crate::report::watermarks(&self.media)
     }
 
+    /// Whether what is durable on NVMe is known to survive power loss.
+    pub fn nvme_is_power_safe(&self) -> bool {
+        self.nvme.power_safe()
+    }
+
     /// The NVMe tier in a line, and the tails' files.
     pub fn places(&self) -> (String, Vec<String>) {
         (self.nvme.describe(), self.tails.clone())

@@ -122,15 +122,13 @@ impl<T: Tail> Writer<T> {
     ///
     /// # Errors
     /// [`Error::Poisoned`]: whether the batch survives is known after the next open. [`Error::Closed`]: it does not.
-    /// [`Error::Config`] for `Machine` without an archive.
+    /// [`Error::NotKept`] for a level that this log cannot keep.
     #[inline]
     pub fn commit(&mut self, durability: Durability) -> Result<Commit> {
         if durability == Durability::Buffered {
             return self.commit_buffered();
         }
-        if durability == Durability::Machine {
-            self.engine.require_archive()?;
-        }
+        self.engine.require(durability)?;
         self.stamp()?;
         let reached = if self.engine.visible_first() { Durability::Process } else { Durability::Power };
         let commit = self.committed(reached);
@@ -147,9 +145,7 @@ impl<T: Tail> Writer<T> {
         if durability <= already {
             return self.commit(durability).map(|commit| Ticket::ready(&self.engine.env, commit));
         }
-        if durability == Durability::Machine {
-            self.engine.require_archive()?;
-        }
+        self.engine.require(durability)?;
         self.stamp()?;
         self.engine.submit(self.committed(already), durability)
     }

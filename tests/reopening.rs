@@ -8,6 +8,7 @@ use tierlog::{Config, Durability, Log, Medium};
 fn an_unfenced_first_lap_that_lost_its_first_header_is_torn_not_corrupt() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
+    config.nvme.accept_volatile = true;
     config.tail.medium = Medium::Emulated;
     config.tail.lanes = Some(1);
     config.tail.segment_bytes = Some(64 << 10);
@@ -42,6 +43,7 @@ fn an_unfenced_first_lap_that_lost_its_first_header_is_torn_not_corrupt() {
 fn a_tail_with_acknowledged_records_is_not_made_anew() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
+    config.nvme.accept_volatile = true;
     config.tail.medium = Medium::Emulated;
     config.tail.lanes = Some(1);
     config.tail.segment_bytes = Some(64 << 10);
@@ -63,6 +65,7 @@ fn a_superblock_only_begun_is_no_refusal() {
     std::fs::create_dir(dir.path().join("nvme")).unwrap();
     std::fs::write(dir.path().join("nvme/superblock"), vec![0; 4096]).unwrap();
     let mut config = Config::new(dir.path());
+    config.nvme.accept_volatile = true;
     config.tail.medium = Medium::Emulated;
     Log::open(config).unwrap();
 }
@@ -71,6 +74,7 @@ fn a_superblock_only_begun_is_no_refusal() {
 fn many_opens_without_an_archive() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
+    config.nvme.accept_volatile = true;
     config.tail.medium = Medium::Emulated;
     config.tail.lanes = Some(1);
     config.tail.segment_bytes = Some(64 << 10);
@@ -97,6 +101,7 @@ fn an_archive_that_is_gone_is_not_begun_anew() {
     let dir = tempfile::tempdir().unwrap();
     let archive = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
+    config.nvme.accept_volatile = true;
     config.tail.medium = Medium::Emulated;
     config.tail.lanes = Some(1);
     config.archive.address = archive.path().join("a").display().to_string();

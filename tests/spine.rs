@@ -7,6 +7,8 @@ use tierlog::{Config, Cut, Durability, Error, Lane, Log, Lsn, Medium, View};
 
 fn small(dir: &Path, medium: Medium) -> Config {
     let mut config = Config::new(dir);
+    // Temporary directories may lie in memory.
+    config.nvme.accept_volatile = true;
     config.tail.medium = medium;
     config.tail.lanes = Some(2);
     config.tail.segment_bytes = Some(64 << 10);

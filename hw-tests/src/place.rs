@@ -29,6 +29,8 @@ impl Place {
 /// A log of some 20 MiB, so that a small device takes one for each test.
 pub fn small(dir: &TempDir) -> Config {
     let mut config = Config::new(dir.path());
+    // Temporary directories may lie in memory.
+    config.nvme.accept_volatile = true;
     config.tail.lanes = Some(2);
     config.tail.segment_bytes = Some(1 << 20);
     config.tail.segments = Some(4);

@@ -41,9 +41,6 @@ pub(super) enum Failure {
     /// Input, output, or a check.
     #[error("{0}")]
     Failed(String),
-    /// The level asked for.
-    #[error("{0}")]
-    NotKept(String),
     /// Whoever read standard output has enough (`| head`): nothing is wrong.
     #[error("nobody reads standard output any more")]
     ReaderGone,
@@ -53,8 +50,8 @@ impl Failure {
     pub(super) fn status(&self) -> Status {
         match self {
             Failure::Log(Error::Config(_) | Error::NoLane { .. }) | Failure::Usage(_) => Status::Usage,
+            Failure::Log(Error::NotKept { .. }) => Status::NotKept,
             Failure::Log(_) | Failure::Failed(_) => Status::Failed,
-            Failure::NotKept(_) => Status::NotKept,
             Failure::ReaderGone => Status::Done,
         }
     }

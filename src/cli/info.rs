@@ -100,7 +100,10 @@ impl Info {
             .collect();
         let owner = std::fs::read_to_string(config.dir.join("owner")).ok().filter(|_| view.is_live());
         let emulated = view.is_emulated();
-        let (process, power) = promises(&record.tails, &nvme, emulated);
+        let (process, mut power) = promises(&record.tails, &nvme, emulated);
+        if !emulated && !view.nvme_is_power_safe() {
+            power = format!("not kept, unless accept_volatile takes it: the NVMe tier is {nvme}");
+        }
         let archive = Some(record.archive.clone()).filter(|archive| !archive.is_empty());
         let machine = match &archive {
             Some(_) => "acknowledged by the archive; one on this machine only where it was accepted by name",

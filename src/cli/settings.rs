@@ -29,7 +29,7 @@ pub(super) struct LogArgs {
     /// Lanes of a new log, 1 to 1,024 [default: 4]
     #[arg(long, value_name = "N", global = true, help_heading = HEADING)]
     lanes: Option<u32>,
-    /// Bytes of a tail segment of a new log, a power of two from 64K to 1G [default: 4M]
+    /// Bytes of a tail segment of a new log, a power of two from 4K to 1G [default: 4M]
     #[arg(long, value_name = "BYTES", global = true, help_heading = HEADING, value_parser = parse_bytes)]
     segment_bytes: Option<u64>,
     /// Tail segments per lane of a new log, 4 to 64 [default: 8]
@@ -53,6 +53,9 @@ pub(super) struct LogArgs {
     /// Lets an archive on this machine serve the level `machine`; reports are marked
     #[arg(long, global = true, help_heading = HEADING)]
     accept_local: bool,
+    /// Lets a directory without a block device below (tmpfs, overlay, a network) serve the level `power`; reports are marked
+    #[arg(long, global = true, help_heading = HEADING)]
+    accept_volatile: bool,
     /// Goes on with a directory that was copied or moved, as the only copy
     #[arg(long, global = true, help_heading = HEADING)]
     adopt: bool,
@@ -80,6 +83,7 @@ impl LogArgs {
         set(&mut config.archive.address, &self.archive);
         set(&mut config.lock_wait_ms_max, &self.lock_wait_ms_max);
         config.archive.accept_local |= self.accept_local;
+        config.nvme.accept_volatile |= self.accept_volatile;
         config.adopt |= self.adopt;
         config.accept_loss |= self.accept_loss;
         Ok(config)

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crossbeam_utils::CachePadded;
-use tierlog_tiers::tail::{Tail, TailRead};
+use tierlog_tiers::tail::{Tail, TailMedium, TailRead};
 
 use super::begin::Opening;
 use crate::archive::Archiver;
@@ -71,7 +71,10 @@ pub(super) fn assemble<H: Host>(
         Some(Mutex::new(LaneRuns::new(&media, range, range.first, sequences.unwrap_or(0))))
     });
     let runs = runs.collect();
+    let emulated = tails.iter().any(|tail| tail.medium() == TailMedium::Emulated);
+    let power_kept = emulated || config.nvme.accept_volatile || media.nvme.power_safe();
     let engine = Engine {
+        power_kept,
         config,
         media,
         order,

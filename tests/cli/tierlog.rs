@@ -83,7 +83,7 @@ impl Place {
     pub fn with(flags: &'static [&'static str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let small = "[tail]\nsegment_bytes = 65536\nsegments = 4\n\
-                     [nvme]\nsegment_bytes = 262144\nspare_segments = 1\ndurable = \"fdatasync\"\n";
+                     [nvme]\nsegment_bytes = 262144\nspare_segments = 1\naccept_volatile = true\ndurable = \"fdatasync\"\n";
         std::fs::write(dir.path().join("small.toml"), small).unwrap();
         Place { dir, flags }
     }

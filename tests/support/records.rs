@@ -23,6 +23,8 @@ pub struct Kept {
 /// The smallest log there can be, of two lanes.
 pub fn small(dir: &Path, medium: Medium) -> Config {
     let mut config = Config::new(dir);
+    // Temporary directories may lie in memory.
+    config.nvme.accept_volatile = true;
     config.tail.medium = medium;
     config.tail.lanes = Some(2);
     config.tail.segment_bytes = Some(SEGMENT_BYTES as u64);

@@ -18,7 +18,6 @@ use crate::cli::output;
 use crate::cli::settings::named;
 use crate::config::Config;
 use crate::durability::Durability;
-use crate::error::Error;
 use crate::log::Log;
 
 const EXAMPLES: &str = "\
@@ -105,11 +104,7 @@ pub(in crate::cli) fn run(args: &AppendArgs, config: Config) -> Outcome {
 
 /// Whether the level can be had here, asked before anything is appended.
 fn can_be_kept(log: &Log, level: Durability) -> Result<(), Failure> {
-    match log.writer()?.commit(level) {
-        Err(Error::Config(why)) => Err(Failure::NotKept(format!("{level} cannot be kept here: {why}"))),
-        Err(error) => Err(error.into()),
-        Ok(_) => Ok(()),
-    }
+    Ok(log.writer()?.commit(level).map(|_| ())?)
 }
 
 /// What was done by all lanes, and how long it took.

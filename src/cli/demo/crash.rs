@@ -45,7 +45,7 @@ pub(super) fn killed(
     command.args(["append", "--framed", "--acks", "--level", "power"]);
     command.args(["--lanes-used", &LANES.to_string(), "--rate", &flow.count().div_ceil(SECONDS).to_string()]);
     command.arg("--medium").arg(if emulated { "emulated" } else { "file" });
-    command.arg("--dir").arg(dir).arg(orders);
+    command.arg("--accept-volatile").arg("--dir").arg(dir).arg(orders);
     let stderr = File::create_new(&errors).map_err(Failure::io(errors.display()))?;
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn();
     let mut child = Appending(child.map_err(Failure::io("tierlog append"))?);

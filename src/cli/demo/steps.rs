@@ -84,10 +84,11 @@ fn name(emulated: bool) -> &'static str {
     if emulated { "EMULATED" } else { "on the disk" }
 }
 
-/// On the disk means through the NVMe tier, also where the memory is persistent.
+/// On the disk means through the NVMe tier, also where the memory is persistent. What that tier is stands in the report.
 fn config(dir: PathBuf, emulated: bool) -> Config {
     let mut config = Config::new(dir);
     config.tail.medium = if emulated { Medium::Emulated } else { Medium::File };
+    config.nvme.accept_volatile = true;
     config
 }
 

@@ -169,6 +169,10 @@ impl Nvme for Directory {
         })
     }
 
+    fn power_safe(&self) -> bool {
+        self.medium.block_backed
+    }
+
     fn describe(&self) -> String {
         self.medium.to_string()
     }

@@ -77,6 +77,8 @@ pub trait Nvme: Send + Sync + fmt::Debug {
     /// # Errors
     /// As the system says; where io_uring is refused the queue falls back to plain writes instead.
     fn queue(&self) -> io::Result<Box<dyn RunQueue>>;
+    /// Whether a durable write is known to survive power loss: a device below that is not memory.
+    fn power_safe(&self) -> bool;
     /// One line for people: path, file system, device, how a write is made durable, write cache.
     fn describe(&self) -> String;
     /// The directory's identity for telling a copy or a move: device and inode of the superblock, or 0 in simulation.
