@@ -8,7 +8,7 @@
 
 use std::io;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::sigbus;
@@ -63,6 +63,8 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct FaultState {
     first: AtomicU64,
+    /// A fault that is not of one page stands.
+    whole: AtomicBool,
     /// One bit a page that faulted.
     pages: Box<[AtomicU64]>,
     page_size: usize,
@@ -75,7 +77,13 @@ impl FaultState {
         let page_size = sigbus::page_size();
         let words = len.div_ceil(page_size).div_ceil(64);
         let pages = (0..words).map(|_| AtomicU64::new(0)).collect();
-        FaultState { first: AtomicU64::new(NONE), pages, page_size, process: std::process::id() }
+        FaultState {
+            first: AtomicU64::new(NONE),
+            whole: AtomicBool::new(false),
+            pages,
+            page_size,
+            process: std::process::id(),
+        }
     }
 
     /// Offset of the first fault, if there ever was one.
@@ -92,8 +100,19 @@ impl FaultState {
         (from..to).find(bad).map(|page| (page * self.page_size) as u64)
     }
 
+    /// Offset of a fault that concerns the range: of one of its pages, or of the whole mapping.
+    #[cold]
+    pub(crate) fn concerning(&self, at: usize, len: usize) -> Option<u64> {
+        if self.whole.load(Acquire) { self.first() } else { self.within(at, len) }
+    }
+
     /// Takes down a fault that is not of one page: nothing of this mapping is to be acknowledged again.
     pub(crate) fn latch(&self, at: u64) {
+        self.whole.store(true, Release);
+        self.note(at);
+    }
+
+    fn note(&self, at: u64) {
         let at = at - at % self.page_size as u64;
         // A failure means that an earlier fault stands: the first is what counts.
         let _first_stands = self.first.compare_exchange(NONE, at, Release, Relaxed);
@@ -105,7 +124,7 @@ impl FaultState {
         if let Some(word) = self.pages.get(page / 64) {
             word.fetch_or(1 << (page % 64), Release);
         }
-        self.latch(offset as u64);
+        self.note(offset as u64);
     }
 }
 

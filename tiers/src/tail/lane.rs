@@ -98,6 +98,12 @@ impl MappedLane {
         }
     }
 
+    /// There are faults: whether one is ours. Another lane's is its own.
+    #[cold]
+    fn fault(&self) -> Result<(), Fault> {
+        self.faults.concerning(self.at, self.len).map_or(Ok(()), |at| Err(self.tail.fault(at)))
+    }
+
     #[cold]
     fn sync(&mut self) {
         let dirty = std::mem::take(&mut self.dirty);
@@ -186,10 +192,7 @@ impl TailLane for MappedLane {
         // The stores first, then the faults they met. A thread that stores into a covered page without faulting itself
         // does so microseconds after the note was taken, beyond what a load can be early.
         compiler_fence(SeqCst);
-        match self.faults.first() {
-            None => Ok(()),
-            Some(at) => Err(self.tail.fault(at)),
-        }
+        if self.faults.first().is_none() { Ok(()) } else { self.fault() }
     }
 }
 

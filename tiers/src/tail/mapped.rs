@@ -119,7 +119,7 @@ impl Mapped {
         Fault { path: self.path.clone(), at }
     }
 
-    /// Persists a range and reports any fault there ever was.
+    /// Persists a range and reports any fault there ever was in it.
     fn persist_range(&self, at: usize, len: usize) -> Result<(), Fault> {
         match self.how {
             How::Lines(persist) => {
@@ -132,7 +132,7 @@ impl Mapped {
         }
         // The stores first, then the faults they met.
         compiler_fence(SeqCst);
-        self.map.faults().first().map_or(Ok(()), |at| Err(self.fault(at)))
+        self.map.faults().concerning(at, len).map_or(Ok(()), |at| Err(self.fault(at)))
     }
 
     /// Writes the range's pages to the file. A refusal stands for good: what the page cache says after it is not to be

@@ -150,7 +150,7 @@ pub trait TailLane: Send + fmt::Debug {
     /// Waits until everything flushed or streamed by this thread is durable on this medium.
     ///
     /// # Errors
-    /// [`Fault`] if any store of this tail may have gone into a page that is not there, ever since it was mapped, or
-    /// if the medium refused (`msync`).
+    /// [`Fault`] if any store of this lane may have gone into a page that is not there, ever since it was mapped, or
+    /// if the medium refused (`msync`). Another lane's fault is its own.
     fn fence(&mut self) -> Result<(), Fault>;
 }
