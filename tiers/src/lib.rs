@@ -5,6 +5,7 @@
 //! - [`tail`]: byte-addressable memory, mapped (persistent memory or a plain file)
 //! - [`nvme`]: a directory of files, written in whole blocks
 //! - [`object`]: a numbered sequence of objects
+//! - `sim` (feature): all of these simulated, to test recovery in
 //! - [`page`]: words shared between processes
 //! - [`checksum`], [`clock`], [`membarrier`]: what the engine needs of the processor
 
@@ -15,4 +16,6 @@ pub mod nvme;
 pub mod object;
 pub mod page;
 pub mod persist;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod tail;

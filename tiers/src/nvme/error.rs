@@ -64,7 +64,7 @@ pub enum DirectoryError {
 
 impl DirectoryError {
     /// Sorts what the system said while `doing` something at `path`.
-    pub(super) fn new(path: &Path, doing: &'static str, source: io::Error) -> DirectoryError {
+    pub(crate) fn new(path: &Path, doing: &'static str, source: io::Error) -> DirectoryError {
         let path = path.to_path_buf();
         match source.raw_os_error() {
             Some(libc::ENOENT) => DirectoryError::Missing { path },

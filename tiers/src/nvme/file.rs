@@ -27,7 +27,7 @@ pub(super) struct DirectoryFile {
 }
 
 /// Refuses a range that is out of the file, or not in whole blocks.
-pub(super) fn check_range(file: &dyn NvmeFile, at: u64, len: usize, beyond: io::ErrorKind) -> io::Result<()> {
+pub(crate) fn check_range(file: &dyn NvmeFile, at: u64, len: usize, beyond: io::ErrorKind) -> io::Result<()> {
     if !at.is_multiple_of(BLOCK_BYTES as u64) {
         return Err(io::ErrorKind::InvalidInput.into());
     }

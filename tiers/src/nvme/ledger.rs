@@ -14,7 +14,7 @@ use super::{Block, DirectoryError, NvmeFile};
 const SPARES_MAX: usize = 8;
 
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     dir: PathBuf,
     written: Vec<Arc<dyn NvmeFile>>,
     first: Option<Arc<io::Error>>,
@@ -22,12 +22,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(dir: PathBuf) -> Ledger {
+    pub(crate) fn new(dir: PathBuf) -> Ledger {
         Ledger { dir, written: Vec::new(), first: None, spares: Vec::new() }
     }
 
     /// A block of `len` bytes: the smallest spare that is large enough, or a new one.
-    pub(super) fn block(&mut self, len: usize) -> Block {
+    pub(crate) fn block(&mut self, len: usize) -> Block {
         let large = self.spares.iter().enumerate().filter(|(_, spare)| spare.capacity() >= len);
         match large.min_by_key(|(_, spare)| spare.capacity()).map(|(index, _)| index) {
             Some(index) => self.spares.swap_remove(index).resized(len),
@@ -36,7 +36,7 @@ impl Ledger {
     }
 
     /// Takes a block back; of too many the smallest goes.
-    pub(super) fn spare(&mut self, block: Block) {
+    pub(crate) fn spare(&mut self, block: Block) {
         self.spares.push(block);
         if self.spares.len() > SPARES_MAX {
             let smallest = self.spares.iter().enumerate().min_by_key(|(_, spare)| spare.capacity());
@@ -47,7 +47,7 @@ impl Ledger {
     }
 
     /// Lets a write begin, unless an earlier one failed or its range is wrong; notes its file for the flush.
-    pub(super) fn begin(&mut self, file: &Arc<dyn NvmeFile>, at: u64, run: &Block) -> io::Result<()> {
+    pub(crate) fn begin(&mut self, file: &Arc<dyn NvmeFile>, at: u64, run: &Block) -> io::Result<()> {
         self.check()?;
         let path = || self.dir.join(file.name().to_string());
         check_range(file.as_ref(), at, run.len(), io::ErrorKind::InvalidInput)
@@ -59,7 +59,7 @@ impl Ledger {
     }
 
     /// The first error, if there was one.
-    pub(super) fn check(&self) -> io::Result<()> {
+    pub(crate) fn check(&self) -> io::Result<()> {
         match &self.first {
             Some(first) => Err(io::Error::new(first.kind(), First(first.clone()))),
             None => Ok(()),
@@ -67,13 +67,13 @@ impl Ledger {
     }
 
     /// Notes that a write to `file` failed.
-    pub(super) fn fail(&mut self, file: &dyn NvmeFile, error: io::Error) {
+    pub(crate) fn fail(&mut self, file: &dyn NvmeFile, error: io::Error) {
         let path = self.dir.join(file.name().to_string());
         self.poison(DirectoryError::new(&path, "a queued write", error).into());
     }
 
     /// Notes that the queue itself failed.
-    pub(super) fn fail_at_large(&mut self, error: io::Error) {
+    pub(crate) fn fail_at_large(&mut self, error: io::Error) {
         self.poison(DirectoryError::new(&self.dir, "entering io_uring", error).into());
     }
 
@@ -83,7 +83,7 @@ impl Ledger {
     }
 
     /// Flushes each file written since the last time; the caller has waited for the writes.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.check()?;
         for file in std::mem::take(&mut self.written) {
             if let Err(error) = file.flush() {

@@ -35,6 +35,8 @@ pub use directory::{Directory, DirectoryOptions};
 pub use durable::DurableWay;
 pub use error::DirectoryError;
 pub use medium::{Calibration, DirectoryMedium, WriteCache};
+#[cfg(feature = "sim")]
+pub(crate) use {file::check_range, ledger::Ledger};
 
 /// Every offset, length and address handed to a file is a multiple of this many bytes.
 pub const BLOCK_BYTES: usize = 4096;

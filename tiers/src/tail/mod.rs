@@ -12,7 +12,7 @@ pub(crate) mod map;
 mod mapped;
 mod medium;
 mod options;
-mod ranges;
+pub(crate) mod ranges;
 mod sigbus;
 #[cfg(test)]
 mod tests;

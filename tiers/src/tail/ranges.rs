@@ -6,11 +6,11 @@ use super::RangeTaken;
 
 /// Ranges given out: not empty, disjoint, each from its start to its end.
 #[derive(Debug, Default)]
-pub(super) struct Ranges(BTreeMap<u64, u64>);
+pub(crate) struct Ranges(BTreeMap<u64, u64>);
 
 impl Ranges {
     /// Gives out `at..at + len` of a tail of `total` bytes.
-    pub(super) fn take(&mut self, at: u64, len: u64, total: u64) -> Result<(), RangeTaken> {
+    pub(crate) fn take(&mut self, at: u64, len: u64, total: u64) -> Result<(), RangeTaken> {
         let end = at.saturating_add(len);
         let whole_lines = at.is_multiple_of(64) && len.is_multiple_of(64);
         if len == 0 || !whole_lines || end > total || self.overlaps(at, end) {
@@ -21,12 +21,12 @@ impl Ranges {
     }
 
     /// Takes back what was given out from `at`.
-    pub(super) fn give_back(&mut self, at: u64) {
+    pub(crate) fn give_back(&mut self, at: u64) {
         self.0.remove(&at);
     }
 
     /// Whether any byte of `at..end` is given out.
-    pub(super) fn overlaps(&self, at: u64, end: u64) -> bool {
+    pub(crate) fn overlaps(&self, at: u64, end: u64) -> bool {
         self.0.range(..end).next_back().is_some_and(|(_, &last)| at < end && last > at)
     }
 }
