@@ -216,8 +216,7 @@ impl<T: Tail> Engine<T> {
 
     /// What is stable in a lane.
     pub(crate) fn stable(&self, lane: Lane) -> Lsn {
-        let board = &self.media.board;
-        if self.visible_first() { board.water(lane, Water::Stable) } else { board.published(lane) }
+        self.media.stable(lane)
     }
 
     /// Notes what the drain suffers from, or that it goes on.

@@ -9,9 +9,11 @@ use tierlog_tiers::tail::{Mapped, Tail};
 
 use crate::archive::ArchiveWorker;
 use crate::config::Config;
+use crate::durability::{Commit, Durability};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::host::{Bell, Host, Machine, Running, Worker};
+use crate::mark::{self, Mark};
 use crate::number::{Gsn, Lane, LogId, Position};
 use crate::open::{self, Recovered};
 use crate::read::{Cut, LaneReader, Merged, batch_start};
@@ -198,6 +200,33 @@ impl<H: Host> Log<H> {
             }
         }
         self.engine.trim_to_checkpoints()
+    }
+
+    /// Gives a name to everything that has been committed so far, in a batch of its own, durable at `Power`: a log can be
+    /// restored to it. Takes a free lane for as long as it lasts; [`Writer::mark`] is for those who have one.
+    ///
+    /// # Errors
+    /// As for [`Writer::mark`] and [`Writer::commit`]; [`Error::NoLane`] when every lane has its writer.
+    pub fn mark(&self, name: &str) -> Result<Commit> {
+        let mut writer = self.writer()?;
+        writer.mark(name)?;
+        writer.commit(Durability::Power)
+    }
+
+    /// The marks that are still there, by stamp. Reads the whole log.
+    ///
+    /// # Errors
+    /// As for reading.
+    pub fn marks(&self) -> Result<Vec<Mark>> {
+        mark::marks(&self.engine.media)
+    }
+
+    /// Where reading goes on behind a mark: the end, in each lane, of what it stands for. Reads the log up to there.
+    ///
+    /// # Errors
+    /// As for reading.
+    pub fn cut_of(&self, mark: &Mark) -> Result<Cut> {
+        mark::cut_of(&self.engine.media, mark)
     }
 
     /// Ends the log: no commit is taken any more, everything published becomes Power-durable on NVMe and, where an archive

@@ -167,6 +167,19 @@ impl Media {
         first.max(self.board.water(lane, Water::Trimmed))
     }
 
+    /// What a crash of the machine cannot take back any more.
+    pub(crate) fn stable(&self, lane: Lane) -> Lsn {
+        if self.visible_first { self.board.water(lane, Water::Stable) } else { self.board.published(lane) }
+    }
+
+    /// A place in a lane, with the epoch that it belongs to.
+    pub(crate) fn position(&self, lane: Lane, lsn: Lsn) -> Position {
+        let ranges = self.ranges(lane);
+        let holds = |range: &&EpochRange| range.first <= lsn && lsn < range.end;
+        let epoch = ranges.iter().find(holds).or(ranges.last()).map_or(Epoch(0), |range| range.epoch);
+        Position { epoch, lane, lsn }
+    }
+
     /// Every batch at or below it is published; a view's are stable too.
     pub(crate) fn closed(&self) -> Gsn {
         match &self.horizon {

@@ -95,7 +95,7 @@ pub(crate) fn watermarks(media: &crate::media::Media) -> Vec<LaneWatermarks> {
             oldest: media.oldest(lane),
             published,
             durable: board.water(lane, Water::Durable),
-            stable: if media.visible_first { board.water(lane, Water::Stable) } else { published },
+            stable: media.stable(lane),
             drained: board.water(lane, Water::Drained),
             archived: board.water(lane, Water::Archived),
         }

@@ -15,6 +15,7 @@ use crate::config::{Config, Geometry};
 use crate::error::{Error, Refusal, Result};
 use crate::format::OpenRecord;
 use crate::host::Machine;
+use crate::mark::{self, Mark};
 use crate::media::{Horizon, Media};
 use crate::number::{Lane, LogId, Position};
 use crate::open::{self, NoTail, Superblock};
@@ -144,6 +145,22 @@ impl View {
     /// As for [`Log::reader`](crate::Log::reader).
     pub fn lane(&self, lane: Lane, from: Option<Position>) -> Result<LaneReader> {
         LaneReader::new(&self.media, lane, from)
+    }
+
+    /// The marks that are still there, by stamp. Reads the whole log.
+    ///
+    /// # Errors
+    /// As for reading.
+    pub fn marks(&self) -> Result<Vec<Mark>> {
+        mark::marks(&self.media)
+    }
+
+    /// Where reading goes on behind a mark: the end, in each lane, of what it stands for. Reads the log up to there.
+    ///
+    /// # Errors
+    /// As for reading.
+    pub fn cut_of(&self, mark: &Mark) -> Result<Cut> {
+        mark::cut_of(&self.media, mark)
     }
 
     /// How far each lane is in each tier, as far as the owner has said.

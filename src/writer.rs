@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::frame::Dep;
 use crate::lane::{Core, Room, bump};
+use crate::mark;
 use crate::number::{Lane, Lsn, Position, Stamp};
 use crate::ticket::Ticket;
 
@@ -75,6 +76,20 @@ impl<T: Tail> Writer<T> {
     pub fn claim(&mut self, stream: u32, len: usize) -> Result<Claim<'_, T>> {
         self.make_room(len)?;
         Ok(Claim { writer: self, stream, len })
+    }
+
+    /// Appends a mark to the open batch: once that is committed, `name` stands for all that had been committed, by any
+    /// writer, when this was called, and for the batch itself. The newest of a name counts.
+    ///
+    /// # Errors
+    /// As for [`append`](Writer::append); [`Error::Config`] for a name that is empty or above 255 bytes.
+    pub fn mark(&mut self, name: &str) -> Result<Lsn> {
+        mark::check(name)?;
+        self.make_room(name.len())?;
+        let engine = self.engine.clone();
+        // Whatever is published already has a lower stamp than the batch will have.
+        engine.media.closed();
+        Ok(self.core().append_mark(&engine.media.board, name))
     }
 
     #[inline]

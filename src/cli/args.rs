@@ -6,9 +6,12 @@ use super::append::AppendArgs;
 use super::cat::CatArgs;
 use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
+use super::dump::DumpArgs;
 use super::follow::FollowArgs;
 use super::info::InfoArgs;
+use super::ls::LsArgs;
 use super::man::ManArgs;
+use super::mark::MarkArgs;
 use super::restore::RestoreArgs;
 use super::settings::LogArgs;
 use super::verify::VerifyArgs;
@@ -43,7 +46,10 @@ pub(super) enum Command {
     Cat(CatArgs),
     Follow(FollowArgs),
     Info(InfoArgs),
+    Ls(LsArgs),
+    Dump(DumpArgs),
     Verify(VerifyArgs),
+    Mark(MarkArgs),
     Restore(RestoreArgs),
     Demo(DemoArgs),
     Completions(CompletionsArgs),

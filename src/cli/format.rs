@@ -36,7 +36,7 @@ struct Json<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Payload<'a> {
+pub(super) enum Payload<'a> {
     Text(&'a str),
     Hex(String),
 }
@@ -68,10 +68,18 @@ impl Format {
 
 fn write_json(record: &Record<'_>, out: &mut Vec<u8>) {
     let Record { gsn, lane, lsn, stream, payload } = *record;
-    let payload = std::str::from_utf8(payload).map_or_else(|_| Payload::Hex(hex(payload)), Payload::Text);
+    let payload = self::payload(payload, false);
     let line = Json { gsn, lane, lsn, stream, payload };
     serde_json::to_writer(&mut *out, &line).expect("plain fields, written to memory");
     out.push(b'\n');
+}
+
+/// Text if it is any, unless `as_hex`.
+pub(super) fn payload(bytes: &[u8], as_hex: bool) -> Payload<'_> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !as_hex => Payload::Text(text),
+        _ => Payload::Hex(hex(bytes)),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -3,7 +3,7 @@
 //! Contents: `args` (the command line), `settings` (from flags and TOML to a configuration), `ending` (exit
 //! statuses), `input` and `output` (records in and out), `selection` and `format` (which records are
 //! read, and how they are printed), `latency` and `figures` (what was measured, for people), and the commands:
-//! `append`, `cat`, `follow`, `info`, `verify`, `restore`, `demo`, `completions`, `man`.
+//! `append`, `cat`, `follow`, `info`, `ls`, `dump`, `verify`, `restore`, `mark`, `demo`, `completions`, `man`.
 //!
 //! Signals keep their default action. An interrupted `append` leaves what `kill -9` would: everything acknowledged is
 //! there after the next open. What goes to standard output goes there in whole records.
@@ -13,6 +13,7 @@ mod args;
 mod cat;
 mod completions;
 mod demo;
+mod dump;
 mod ending;
 mod figures;
 mod follow;
@@ -20,7 +21,10 @@ mod format;
 mod info;
 mod input;
 mod latency;
+mod ls;
 mod man;
+mod mark;
+mod moment;
 mod output;
 mod restore;
 mod run;

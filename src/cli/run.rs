@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::{Cli, Command};
 use super::ending::{Failure, Outcome};
-use super::{append, cat, completions, demo, follow, info, man, output, restore, verify};
+use super::{append, cat, completions, demo, dump, follow, info, ls, man, mark, output, restore, verify};
 
 /// Runs `tierlog` with these arguments, the program's name first.
 ///
@@ -40,6 +40,9 @@ fn carry_out(cli: &Cli) -> Outcome {
         Command::Cat(args) => cat::run(args, &cli.log.config()?),
         Command::Follow(args) => follow::run(args, &cli.log.config()?),
         Command::Info(args) => info::run(args, &cli.log.config()?),
+        Command::Ls(args) => ls::run(args, &cli.log.config()?),
+        Command::Dump(args) => dump::run(args, &cli.log.config()?),
+        Command::Mark(args) => mark::run(args, cli.log.config()?),
         Command::Verify(args) => verify::run(args, &cli.log.config()?),
         Command::Restore(args) => restore::run(args, &cli.log.config()?),
         Command::Demo(args) => demo::run(args, cli.log.dir()),

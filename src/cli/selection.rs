@@ -24,7 +24,7 @@ pub(super) struct Selection {
     pub(super) limit: Option<u64>,
 }
 
-fn lane(text: &str) -> Result<Lane, std::num::ParseIntError> {
+pub(super) fn lane(text: &str) -> Result<Lane, std::num::ParseIntError> {
     text.parse().map(Lane)
 }
 

@@ -35,7 +35,7 @@ pub(crate) enum Kind {
     Abort = 4,
     /// Reserved: the user's word that earlier records are not needed.
     Checkpoint = 5,
-    /// Reserved: a name for a cut.
+    /// A name for everything that was committed before it.
     Mark = 6,
     /// The rest of a block on NVMe: takes file space, no LSN; its body is not covered by the checksum.
     Pad = 7,

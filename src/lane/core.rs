@@ -273,7 +273,7 @@ impl<M: TailLane> Core<M> {
     }
 
     /// Adds a frame that belongs to the engine; the reserve has room for it.
-    fn append_own(&mut self, board: &Board, kind: Kind, body: &[u8]) {
+    fn append_own(&mut self, board: &Board, kind: Kind, body: &[u8]) -> Lsn {
         debug_assert!(
             self.ring.has(frame_bytes(body.len())),
             "every append keeps room for the closing frames"
@@ -281,7 +281,12 @@ impl<M: TailLane> Core<M> {
         let at = self.ring.at;
         self.store(at, body);
         let partial = self.seal.over(self.ring.lsn, body);
-        self.hold(board, kind, 0, body.len(), partial, None);
+        self.hold(board, kind, 0, body.len(), partial, None)
+    }
+
+    /// Appends a mark for which there is room.
+    pub(crate) fn append_mark(&mut self, board: &Board, name: &str) -> Lsn {
+        self.append_own(board, Kind::Mark, name.as_bytes())
     }
 
     /// Closes the batch without a stamp, a fence or publication.

@@ -30,6 +30,8 @@ pub(crate) struct Group {
     pub(crate) raw: Vec<u8>,
     /// The records that count: those of aborted batches are left out.
     pub(crate) items: Vec<Item>,
+    /// The marks that count.
+    pub(crate) marks: Vec<Item>,
     pub(crate) deps: Vec<Dep>,
     /// Whether its first frame says that everything before it was stable.
     pub(crate) fenced: bool,
@@ -120,6 +122,7 @@ impl GroupReader {
 struct Batch {
     open: bool,
     first_item: usize,
+    first_mark: usize,
 }
 
 impl Batch {
@@ -136,7 +139,7 @@ impl Batch {
             });
         }
         if !self.open {
-            self.first_item = group.items.len();
+            (self.first_item, self.first_mark) = (group.items.len(), group.marks.len());
             if group.items.is_empty() && header.lsn == group.start {
                 group.fenced = header.is(FENCED);
             }
@@ -144,16 +147,20 @@ impl Batch {
         self.open = true;
         let body = at + HEADER_BYTES..at + HEADER_BYTES + header.len as usize;
         match header.kind {
-            Kind::Record => {
+            Kind::Record | Kind::Mark => {
                 let (lsn, stream) = (header.lsn, header.stream);
-                group.items.push(Item { lsn, stream, at: body.start, len: body.len() });
+                let items = if header.kind == Kind::Mark { &mut group.marks } else { &mut group.items };
+                items.push(Item { lsn, stream, at: body.start, len: body.len() });
             }
             Kind::Deps => {
                 let deps = decode_deps(&group.raw[body]).ok_or("a deps frame of an unknown form")?;
                 group.deps.extend(deps);
             }
-            Kind::Abort => group.items.truncate(self.first_item),
-            Kind::Checkpoint | Kind::Mark | Kind::Truncate | Kind::Pad | Kind::Filler => {
+            Kind::Abort => {
+                group.items.truncate(self.first_item);
+                group.marks.truncate(self.first_mark);
+            }
+            Kind::Checkpoint | Kind::Truncate | Kind::Pad | Kind::Filler => {
                 return Err("a frame of a kind that this version does not write");
             }
         }

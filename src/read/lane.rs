@@ -131,12 +131,7 @@ impl Head {
             true => self.group.end,
             false => self.reader.cursor.at.max(self.from),
         };
-        let media = self.media();
-        let ranges = media.ranges(self.lane());
-        let holds = |range: &&crate::format::EpochRange| range.first <= at && at < range.end;
-        let epoch =
-            ranges.iter().find(holds).or(ranges.last()).map_or(Default::default(), |range| range.epoch);
-        Position { epoch, lane: self.lane(), lsn: at }
+        self.media().position(self.lane(), at)
     }
 }
 

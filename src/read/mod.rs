@@ -18,4 +18,4 @@ pub(crate) use group::{Group, GroupReader, Stop};
 pub(crate) use lane::batch_start;
 pub use lane::{LaneReader, Record};
 pub use merged::Merged;
-pub(crate) use segment::SegmentCursor;
+pub(crate) use segment::{SegmentCursor, media_bytes};

@@ -8,3 +8,4 @@ mod read;
 mod settings;
 mod tierlog;
 mod tiers;
+mod tools;

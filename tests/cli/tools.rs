@@ -1,0 +1,103 @@
+//! What operators look with: `dump`, `ls`, `mark`.
+
+use serde_json::Value;
+
+use crate::tierlog::{Place, run};
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn dump_shows_every_frame_and_filters() {
+    let place = Place::with(&["--emulated"]);
+    place.append(&["--stream", "7"], b"one\ntwo\nthree\n").done();
+    place.run(&["mark", "here"]).done();
+    place.append(&[], b"four\n").done();
+    let frames = lines(&place.run(&["dump", "--json"]).text());
+    let kinds: Vec<&str> = frames.iter().map(|frame| frame["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "record").count(), 4);
+    let mark = frames.iter().find(|frame| frame["kind"] == "mark").unwrap();
+    assert_eq!(mark["text"], "here");
+    assert_eq!(frames[0]["flags"].as_array().unwrap()[0], "first");
+    assert!(frames.iter().all(|frame| frame["batch_gsn"].as_u64().unwrap() > 0));
+
+    let gsn = mark["batch_gsn"].to_string();
+    let before = lines(&place.run(&["dump", "--json", "--kind", "record", "--gsn-to", &gsn]).text());
+    let texts: Vec<&str> = before.iter().map(|frame| frame["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+    let time = mark["time"].as_str().unwrap();
+    let after = lines(&place.run(&["dump", "--json", "--kind", "record", "--since", time]).text());
+    assert_eq!(after.len(), 1);
+    assert_eq!(after[0]["text"], "four");
+    let second = before[1]["lsn"].to_string();
+    let one =
+        place.run(&["dump", "--lane", "0", "--lsn-from", &second, "--limit", "1", "--payload", "hex"]).text();
+    assert!(one.contains("x74776f\n") && one.lines().count() == 1, "{one}");
+    place.run(&["dump", "--lane", "9"]).refused(2, "no lane 9");
+    place.run(&["dump", "--since", "yesterday"]).refused(2, "2026-11-21T08:30:00Z");
+}
+
+#[test]
+fn dump_prints_what_can_be_read_and_says_what_cannot() {
+    let place = Place::with(&["--emulated"]);
+    let text: String = (0..100).map(|n| format!("record {n}\n")).collect();
+    place.append(&["--batch", "1"], text.as_bytes()).done();
+    let segment = std::fs::read_dir(place.path("log/nvme")).unwrap().map(|entry| entry.unwrap().path());
+    let segment = segment.filter(|path| path.extension().is_some_and(|ending| ending == "seg"));
+    let damaged = segment.into_iter().any(|path| {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(9).position(|window| window == b"record 50");
+        at.is_some_and(|at| {
+            bytes[at] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            true
+        })
+    });
+    assert!(damaged);
+    let ran = place.run(&["dump"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("lane") && ran.err.contains("no valid frame"), "{}", ran.err);
+    let out = String::from_utf8(ran.out).unwrap();
+    assert!(out.contains("record 49") && !out.contains("record 51"));
+}
+
+#[test]
+fn ls_lists_segments_by_tier_beside_the_process_that_appends() {
+    let place = Place::with(&["--emulated"]);
+    let mut live = place.appending(&["--batch", "1"]);
+    live.give(&b"a record\n".repeat(10));
+    for _ in 0..10 {
+        live.ack();
+    }
+    let found = lines(&place.run(&["ls", "--json"]).text());
+    let open = found.iter().find(|segment| segment["tier"] == "tail" && segment["state"] == "open").unwrap();
+    assert_eq!(open["end"], 640);
+    assert!(found.iter().any(|segment| segment["tier"] == "nvme"));
+    place.run(&["mark", "now"]).refused(1, "open for writing by process");
+    live.finish();
+    let found = lines(&place.run(&["ls", "--json", "--tier", "nvme"]).text());
+    let sealed = found.iter().filter(|segment| segment["state"] == "sealed").collect::<Vec<_>>();
+    assert_eq!(sealed.len(), 1);
+    assert_eq!((sealed[0]["first"].as_u64(), sealed[0]["end"].as_u64()), (Some(0), Some(640)));
+    assert!(found.iter().any(|segment| segment["state"] == "free"));
+    assert!(place.run(&["ls"]).text().starts_with("tier  name"));
+}
+
+#[test]
+fn marks_are_listed_by_stamp() {
+    let place = Place::with(&["--emulated"]);
+    for name in ["first", "second one"] {
+        place.append(&[], b"x\n").done();
+        let marked = place.run(&["mark", name, "--json"]).json();
+        assert_eq!(marked["name"], name);
+    }
+    let marks = lines(&place.run(&["ls", "--marks", "--json"]).text());
+    assert_eq!(
+        marks.iter().map(|mark| mark["name"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["first", "second one"]
+    );
+    assert!(place.run(&["ls", "--marks"]).text().ends_with(" second one\n"));
+    let nowhere = place.path("nowhere");
+    run(&mut place.command_in(&nowhere, &["mark", "x"]), b"").refused(2, "there is no log here");
+}
