@@ -69,7 +69,7 @@ pub use format::FORMAT_VERSION;
 pub use log::{Log, Shared};
 pub use mark::Mark;
 pub use number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn, Position, Stamp};
-pub use open::{LaneRecovered, Recovered};
+pub use open::{LaneRecovered, Pass, Recovered};
 pub use read::{Cut, LaneReader, Merged, Record};
 pub use report::{LaneMetrics, LaneWatermarks, Media, Metrics};
 pub use restore::{Restored, restore, restore_on};

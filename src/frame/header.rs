@@ -46,9 +46,8 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
         use Kind::*;
-        [Record, Filler, Deps, Abort, Checkpoint, Mark, Pad, Truncate]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        const KINDS: [Kind; 8] = [Record, Filler, Deps, Abort, Checkpoint, Mark, Pad, Truncate];
+        KINDS.get(usize::from(byte).wrapping_sub(1)).copied()
     }
 
     /// Whether the checksum covers the body.

@@ -3,6 +3,8 @@
 //! Order: seed (log id, lane, epoch, incarnation), len, lsn, payload and padding, then the header's last word, GSN last:
 //! append does the bulk, commit folds two words.
 
+use std::sync::atomic::AtomicU64;
+
 use tierlog_tiers::checksum::Crc32c;
 
 use super::header::Header;
@@ -37,6 +39,19 @@ impl Seal {
         let padding = super::frame_bytes(payload.len()) - super::HEADER_BYTES - payload.len();
         let head = self.seed.word(payload.len() as u64).word(lsn.0);
         Partial(head.bytes(payload).bytes(&ZEROS[..padding]))
+    }
+
+    /// Starts a frame of which all bytes behind the header are there, padding included.
+    #[inline]
+    pub(crate) fn over_body(&self, lsn: Lsn, len: u32, body: &[u8]) -> Partial {
+        Partial(self.over_header(lsn, len).0.bytes(body))
+    }
+
+    /// The checksum of a frame with that body, to which others may store meanwhile.
+    #[inline]
+    pub(crate) fn of_shared(&self, header: &Header, body: &[AtomicU64]) -> u32 {
+        let (before, after) = ([u64::from(header.len), header.lsn.0], [header.tail_word(), header.gsn.0]);
+        self.seed.framed(before, body, after)
     }
 
     /// Starts a frame whose body is not covered (filler, pad).

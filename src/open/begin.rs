@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tierlog_tiers::nvme::FileName;
 use tierlog_tiers::object::Objects;
@@ -17,7 +18,7 @@ use crate::config::{Config, Geometry};
 use crate::engine::Engine;
 use crate::error::{Error, Refusal, Result};
 use crate::format::{EpochRange, OpenRecord};
-use crate::host::Host;
+use crate::host::{Env, Host};
 use crate::number::{Epoch, Lane, LogId, Lsn};
 use crate::recover::{Examined, Inputs, examine};
 use crate::runs::{Marks, Pool};
@@ -35,6 +36,25 @@ pub struct Recovered {
     pub lanes: Vec<LaneRecovered>,
     /// Tails that were made anew; what was only there is gone.
     pub tails_lost: Vec<PathBuf>,
+    /// Reading what the last open left: from the watermarks on.
+    pub scan: Pass,
+    /// Moving what was accepted to NVMe, flushing it and reading it back.
+    pub settle: Pass,
+}
+
+/// What a part of an open had to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pass {
+    /// Bytes of frames.
+    pub bytes: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Pass {
+    fn of(bytes: u64, env: &dyn Env, began: Duration) -> Self {
+        Pass { bytes, took: env.now() - began }
+    }
 }
 
 /// What an open found in one lane.
@@ -90,19 +110,26 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     } else {
         Marks::open(&*places.nvme, &places.nvme_path, record.log, geometry.lanes, true)?
     };
+    let began = host.now();
     let examined = look(&places, &record, geometry, &marks, &lost)?;
+    let scanned = examined.scans.iter().map(|scan| scan.end.0 - scan.from.0).sum();
+    let scan = Pass::of(scanned, &**host, began);
     let archived = look_at_archive(&config, objects.as_deref(), &record, &examined)?;
 
     // From here on something is written.
     host.sign(&config)?;
     let pool = new_pool(&places, &config, &geometry, &examined)?;
-    super::settle::settle(&examined, &marks, &pool)?;
+    let began = host.now();
+    let moved = super::settle::settle(&examined, &marks, &pool)?;
+    let settle = Pass::of(moved, &**host, began);
     let recovered = Recovered {
         epoch: Epoch(record.epoch.0 + 1),
         created,
         clean: created || record.closed,
         lanes: lanes_recovered(&examined),
         tails_lost: if created || record.closed { Vec::new() } else { lost.clone() },
+        scan,
+        settle,
     };
     // The board of an owner that was killed.
     host.drop_board(&config, record.log, record.incarnation);

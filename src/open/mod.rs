@@ -13,7 +13,7 @@ mod record;
 mod settle;
 mod superblock;
 
-pub use begin::{LaneRecovered, Recovered};
+pub use begin::{LaneRecovered, Pass, Recovered};
 pub(crate) use begin::{NoTail, begin};
 pub(crate) use identity::{boot_id, owner_of, random, sign_owner};
 pub(crate) use places::{board_paths, geometry_of, map_error, nvme_error, tail_bytes};

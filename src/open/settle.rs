@@ -14,9 +14,10 @@ use crate::read::{FrameError, LaneCursor};
 use crate::recover::Examined;
 use crate::runs::{LaneRuns, Marks, MediaFrames, Pool, Sink};
 
-/// Moves and flushes; afterwards NVMe alone holds everything that counts.
-pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<()> {
+/// Moves and flushes; afterwards NVMe alone holds everything that counts. Returns the bytes of frames moved.
+pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<u64> {
     let media = &examined.media;
+    let mut moved = 0;
     for scan in &examined.scans {
         let lane = scan.lane;
         let Some(range) = examined.ranges[lane.0 as usize].last() else { continue };
@@ -36,8 +37,9 @@ pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<
             (mark.drained, mark.gsn) = (scan.end, scan.gsn);
         })?;
         media.board.raise_water(lane, Water::Durable, scan.end);
+        moved += scan.end.0 - nvme_end.0;
     }
-    Ok(())
+    Ok(moved)
 }
 
 /// How far NVMe alone goes, frame by frame, from the oldest LSN that the tail could still mend.

@@ -9,12 +9,14 @@ use super::segment::SegmentCursor;
 use super::window::{Short, Window};
 use crate::error::Error;
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES};
-use crate::frame::{Bad, Header, Seal};
+use crate::frame::{Bad, Header, Seal, verify_in_place};
 use crate::media::{Horizon, Media};
 use crate::number::{LINE_BYTES, Lane, Lsn};
 
 /// Bytes copied out of the tail at once.
 const WINDOW_BYTES: u64 = 64 << 10;
+/// Bytes of the tail verified in one piece: what a bad page in it costs is that the piece is read frame by frame.
+pub(crate) const GLIDE_BYTES: u64 = 1 << 20;
 
 /// Why a frame could not be had.
 #[derive(Debug)]
@@ -125,6 +127,32 @@ impl LaneCursor {
             (Err(_), Some(fault)) => Err(FrameError::Fault(fault)),
             (Err(bad), None) => Err(FrameError::Hole(bad)),
         }
+    }
+
+    /// Moves over frames of the tail that verify where they lie, for as long as `take` wants the next one. Stands then
+    /// before a frame that [`frame`](LaneCursor::frame) has to look at, or at the end of a piece.
+    ///
+    /// # Errors
+    /// [`Fault`]: the cursor stands where it stood, and what `take` was shown means nothing.
+    pub(crate) fn glide(&mut self, mut take: impl FnMut(&Header) -> bool) -> Result<(), Fault> {
+        let Some((range, seal)) = self.range() else { return Ok(()) };
+        let media = &self.media;
+        let slot_bytes = media.geometry.slot_bytes();
+        let Some((slot, word)) = media.board.slot_of(self.lane, self.at, slot_bytes) else { return Ok(()) };
+        let (tail, ring) = media.ring(self.lane);
+        let in_slot = self.at.0 - (word & !1);
+        let from = ring + slot as u64 * media.geometry.segment_bytes + SEGMENT_HEADER_BYTES as u64 + in_slot;
+        let len = (slot_bytes - in_slot).min(range.end.0 - self.at.0).min(GLIDE_BYTES);
+        let mut at = self.at;
+        media.tails[tail].look(from, len as usize, &mut |mut words| {
+            while let Some(header) = verify_in_place(&seal, at, words).filter(&mut take) {
+                let bytes = header.frame_bytes();
+                at = Lsn(at.0 + bytes as u64);
+                words = words.get(bytes / 8..).unwrap_or_default();
+            }
+        })?;
+        self.at = at;
+        Ok(())
     }
 
     fn frame_in_tail(

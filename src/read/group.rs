@@ -5,7 +5,7 @@
 
 use super::cursor::{FrameError, LaneCursor};
 use crate::error::Error;
-use crate::frame::{Bad, Dep, FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, decode_deps};
+use crate::frame::{Bad, Dep, FIRST, HEADER_BYTES, Header, Kind, LAST, decode_deps};
 use crate::number::{Epoch, Gsn, Incarnation, Lane, Lsn};
 
 /// A record inside a group.
@@ -33,13 +33,34 @@ pub(crate) struct Group {
     /// The marks that count.
     pub(crate) marks: Vec<Item>,
     pub(crate) deps: Vec<Dep>,
-    /// Whether its first frame says that everything before it was stable.
-    pub(crate) fenced: bool,
 }
 
 impl Group {
     pub(crate) fn payload(&self, item: &Item) -> &[u8] {
         &self.raw[item.at..item.at + item.len]
+    }
+
+    /// Keeps what counts of the frame at `at` in `raw`, which came in its order; `before` its batch there were so many
+    /// items and marks.
+    fn keep(&mut self, header: &Header, at: usize, before: (usize, usize)) -> Result<(), &'static str> {
+        let body = at + HEADER_BYTES..at + HEADER_BYTES + header.len as usize;
+        match header.kind {
+            Kind::Record | Kind::Mark => {
+                let (lsn, stream) = (header.lsn, header.stream);
+                let items = if header.kind == Kind::Mark { &mut self.marks } else { &mut self.items };
+                items.push(Item { lsn, stream, at: body.start, len: body.len() });
+            }
+            Kind::Deps => {
+                let deps = decode_deps(&self.raw[body]).ok_or("a deps frame of an unknown form")?;
+                self.deps.extend(deps);
+            }
+            Kind::Abort => {
+                self.items.truncate(before.0);
+                self.marks.truncate(before.1);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -94,7 +115,7 @@ impl GroupReader {
         };
         group.raw.clear();
         group.items.clear();
-        let mut batch = Batch::default();
+        let (mut batches, mut before) = (Batches::default(), (0, 0));
         loop {
             let lsn = self.cursor.at;
             if lsn >= limit || lsn >= range.end {
@@ -109,27 +130,32 @@ impl GroupReader {
                 Err(FrameError::Hole(bad)) => return Err(Stop::Hole(lsn, bad)),
                 Err(error) => return Err(Stop::Frame(error)),
             };
-            if batch.take(&header, at, group).map_err(|what| Stop::Misplaced(lsn, what))? {
-                group.end = self.cursor.at;
+            let misplaced = |what| Stop::Misplaced(lsn, what);
+            let stamp = batches.take(&header).map_err(misplaced)?;
+            if header.kind != Kind::Filler && header.is(FIRST) {
+                before = (group.items.len(), group.marks.len());
+            }
+            group.keep(&header, at, before).map_err(misplaced)?;
+            if let Some(gsn) = stamp {
+                (group.end, group.gsn) = (self.cursor.at, gsn);
                 return Ok(());
             }
         }
     }
 }
 
-/// The batch that is being read.
-#[derive(Debug, Default)]
-struct Batch {
+/// The order that the frames of a group keep: which batches it has, and where it ends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Batches {
     open: bool,
-    first_item: usize,
-    first_mark: usize,
 }
 
-impl Batch {
-    /// Takes one frame in; true when the group is complete.
-    fn take(&mut self, header: &Header, at: usize, group: &mut Group) -> Result<bool, &'static str> {
+impl Batches {
+    /// Takes one frame in; the stamp if the group is complete.
+    #[inline]
+    pub(crate) fn take(&mut self, header: &Header) -> Result<Option<Gsn>, &'static str> {
         if header.kind == Kind::Filler {
-            return Ok(false);
+            return Ok(None);
         }
         if header.is(FIRST) == self.open {
             return Err(if self.open {
@@ -138,38 +164,11 @@ impl Batch {
                 "a batch without a beginning"
             });
         }
-        if !self.open {
-            (self.first_item, self.first_mark) = (group.items.len(), group.marks.len());
-            if group.items.is_empty() && header.lsn == group.start {
-                group.fenced = header.is(FENCED);
-            }
+        if !matches!(header.kind, Kind::Record | Kind::Mark | Kind::Deps | Kind::Abort) {
+            return Err("a frame of a kind that this version does not write");
         }
-        self.open = true;
-        let body = at + HEADER_BYTES..at + HEADER_BYTES + header.len as usize;
-        match header.kind {
-            Kind::Record | Kind::Mark => {
-                let (lsn, stream) = (header.lsn, header.stream);
-                let items = if header.kind == Kind::Mark { &mut group.marks } else { &mut group.items };
-                items.push(Item { lsn, stream, at: body.start, len: body.len() });
-            }
-            Kind::Deps => {
-                let deps = decode_deps(&group.raw[body]).ok_or("a deps frame of an unknown form")?;
-                group.deps.extend(deps);
-            }
-            Kind::Abort => {
-                group.items.truncate(self.first_item);
-                group.marks.truncate(self.first_mark);
-            }
-            Kind::Checkpoint | Kind::Truncate | Kind::Pad | Kind::Filler => {
-                return Err("a frame of a kind that this version does not write");
-            }
-        }
-        if !header.is(LAST) {
-            return Ok(false);
-        }
-        self.open = false;
-        group.gsn = header.gsn;
-        Ok(header.gsn != Gsn(0))
+        self.open = !header.is(LAST);
+        Ok((!self.open && header.gsn != Gsn(0)).then_some(header.gsn))
     }
 }
 

@@ -12,9 +12,9 @@ mod merged;
 mod segment;
 mod window;
 
-pub(crate) use cursor::{FrameError, LaneCursor};
+pub(crate) use cursor::{FrameError, GLIDE_BYTES, LaneCursor};
 pub use cut::Cut;
-pub(crate) use group::{Group, GroupReader, Stop};
+pub(crate) use group::{Batches, Group, GroupReader, Stop};
 pub(crate) use lane::batch_start;
 pub use lane::{LaneReader, Record};
 pub use merged::Merged;

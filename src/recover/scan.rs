@@ -7,10 +7,10 @@ use tierlog_tiers::nvme::FileName;
 use super::table::{Hole, Verdict, judge};
 use crate::error::{Error, Result};
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, Watermark};
-use crate::frame::{Dep, FENCED, FIRST, HEADER_BYTES, Header, peek, verify};
+use crate::frame::{Dep, FENCED, FIRST, HEADER_BYTES, Header, Kind, decode_deps, peek, verify};
 use crate::media::Media;
 use crate::number::{Gsn, LINE_BYTES, Lane, Lsn};
-use crate::read::{FrameError, Group, GroupReader, LaneCursor, SegmentCursor, Stop};
+use crate::read::{Batches, FrameError, GLIDE_BYTES, LaneCursor, SegmentCursor, Stop};
 
 /// Bytes of the tail looked at in one piece.
 const WINDOW_BYTES: u64 = 64 << 10;
@@ -56,26 +56,14 @@ pub(crate) fn scan_lane(media: &Arc<Media>, range: &EpochRange, mark: &Watermark
         why: String::new(),
         cut_at: None,
     };
-    let mut reader = GroupReader::new(LaneCursor::new(media.clone(), lane, from));
-    let mut group = Group::default();
-    let stop = loop {
-        match reader.next(Lsn(u64::MAX), &mut group) {
-            Ok(()) => {
-                (scan.end, scan.gsn) = (group.end, scan.gsn.max(group.gsn));
-                if !group.deps.is_empty() {
-                    scan.dependents
-                        .push(Dependent { start: group.start, deps: std::mem::take(&mut group.deps) });
-                }
-            }
-            Err(stop) => break stop,
-        }
-    };
+    let mut cursor = LaneCursor::new(media.clone(), lane, from);
+    let stop = walk(&mut cursor, &mut scan);
     let (at, unreadable, misplaced, what) = match stop {
         Stop::Limit => (scan.end, false, false, String::new()),
         Stop::Hole(at, bad) => (at, false, false, format!("{bad:?}")),
         Stop::Misplaced(at, what) => (at, false, true, what.to_string()),
-        Stop::Frame(FrameError::Fault(fault)) => (reader.cursor.at, true, false, fault.to_string()),
-        Stop::Frame(FrameError::Hole(bad)) => (reader.cursor.at, false, false, format!("{bad:?}")),
+        Stop::Frame(FrameError::Fault(fault)) => (scan.end, true, false, fault.to_string()),
+        Stop::Frame(FrameError::Hole(bad)) => (scan.end, false, false, format!("{bad:?}")),
         Stop::Frame(FrameError::System(error)) => return Err(error),
     };
     let hole = Hole {
@@ -92,6 +80,84 @@ pub(crate) fn scan_lane(media: &Arc<Media>, range: &EpochRange, mark: &Watermark
             scan.why = why.to_string();
             scan.cut_at = (at > scan.end).then_some(at);
             Ok(scan)
+        }
+    }
+}
+
+/// What has been passed of a lane: whole groups up to `end`, and a part of the next one.
+#[derive(Debug, Clone, Copy)]
+struct Passed {
+    end: Lsn,
+    gsn: Gsn,
+    batches: Batches,
+}
+
+impl Passed {
+    /// Takes the next frame in; true if it ends a group.
+    fn take(&mut self, header: &Header) -> Result<bool, &'static str> {
+        let Some(gsn) = self.batches.take(header)? else { return Ok(false) };
+        self.gsn = self.gsn.max(gsn);
+        self.end = Lsn(header.lsn.0 + header.frame_bytes() as u64);
+        Ok(true)
+    }
+
+    /// Whether the group is larger than any ring, so that it cannot have been written.
+    fn is_too_large(&self, at: Lsn, media: &Media) -> bool {
+        at.0 - self.end.0 > media.geometry.ring_bytes()
+    }
+}
+
+/// Passes over group after group to the first thing that is none.
+fn walk(cursor: &mut LaneCursor, scan: &mut LaneScan) -> Stop {
+    let media = cursor.media().clone();
+    let mut passed = Passed { end: scan.end, gsn: scan.gsn, batches: Batches::default() };
+    let (mut deps, mut frame, mut glide_from) = (Vec::new(), Vec::new(), Lsn(0));
+    loop {
+        // Nearly everything: frames that lie whole in the tail, and no question about them.
+        if deps.is_empty() && cursor.at >= glide_from {
+            let mut further = passed;
+            let plain = |header: &Header| {
+                let mut next = further;
+                let fine = header.kind != Kind::Deps
+                    && !further.is_too_large(header.lsn, &media)
+                    && next.take(header).is_ok();
+                if fine {
+                    further = next;
+                }
+                fine
+            };
+            match cursor.glide(plain) {
+                Ok(()) => passed = further,
+                // Some page ahead cannot be read: frame by frame, then, to where it ends or NVMe has it.
+                Err(_) => glide_from = Lsn(cursor.at.0 + GLIDE_BYTES),
+            }
+        }
+        let (start, at) = (passed.end, cursor.at);
+        (scan.end, scan.gsn) = (passed.end, passed.gsn);
+        if cursor.range().is_none_or(|(range, _)| at >= range.end) {
+            return Stop::Limit;
+        }
+        if passed.is_too_large(at, &media) {
+            return Stop::Misplaced(at, "a batch is larger than any ring");
+        }
+        frame.clear();
+        let ended = match cursor.frame(&mut frame) {
+            Ok(header) => passed.take(&header).and_then(|ended| {
+                if header.kind == Kind::Deps {
+                    let body = &frame[HEADER_BYTES..HEADER_BYTES + header.len as usize];
+                    deps.extend(decode_deps(body).ok_or("a deps frame of an unknown form")?);
+                }
+                Ok(ended)
+            }),
+            Err(FrameError::Hole(bad)) => return Stop::Hole(at, bad),
+            Err(error) => return Stop::Frame(error),
+        };
+        match ended {
+            Ok(true) if !deps.is_empty() => {
+                scan.dependents.push(Dependent { start, deps: std::mem::take(&mut deps) });
+            }
+            Ok(_) => {}
+            Err(what) => return Stop::Misplaced(at, what),
         }
     }
 }

@@ -113,11 +113,25 @@ impl Map {
     pub(crate) fn read(&self, at: u64, out: &mut [u8]) -> Result<(), u64> {
         let at = self.offset(at, out.len() as u64);
         copy_out(self.words(), at, out);
-        // The copy first, then the faults that it met.
+        self.check(at, out.len())
+    }
+
+    /// Shows `len` bytes from `at`, both multiples of 8, where they lie; the offset of a page there that is gone, if any.
+    ///
+    /// # Panics
+    /// If the range is out of bounds.
+    pub(crate) fn look(&self, at: u64, len: usize, look: &mut dyn FnMut(&[AtomicU64])) -> Result<(), u64> {
+        let at = self.offset(at, len as u64);
+        look(&self.words()[at / 8..(at + len) / 8]);
+        self.check(at, len)
+    }
+
+    /// The loads first, then the faults that they met.
+    fn check(&self, at: usize, len: usize) -> Result<(), u64> {
         fence(Acquire);
         match self.faults().first() {
             None => Ok(()),
-            Some(_) => self.faults().within(at, out.len()).map_or(Ok(()), Err),
+            Some(_) => self.faults().within(at, len).map_or(Ok(()), Err),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{Ordering::SeqCst, compiler_fence};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst, compiler_fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::lane::{How, MappedLane};
@@ -159,6 +159,10 @@ impl TailRead for Mapped {
 
     fn read(&self, at: u64, out: &mut [u8]) -> Result<(), Fault> {
         self.map.read(at, out).map_err(|at| self.fault(at))
+    }
+
+    fn look(&self, at: u64, len: usize, look: &mut dyn FnMut(&[AtomicU64])) -> Result<(), Fault> {
+        self.map.look(at, len, look).map_err(|at| self.fault(at))
     }
 }
 

@@ -20,6 +20,7 @@ mod view;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 pub use error::MapError;
 pub use lane::MappedLane;
@@ -89,6 +90,21 @@ pub trait TailRead: Send + Sync + fmt::Debug + 'static {
     /// # Panics
     /// If the range is out of bounds.
     fn read(&self, at: u64, out: &mut [u8]) -> Result<(), Fault>;
+    /// Shows `len` bytes from `at`, both multiples of 8, to `look`: where they lie if they can be had without a copy. What
+    /// it sees means nothing unless this returns `Ok`, and may change under its eyes: load each word once.
+    ///
+    /// # Errors
+    /// As for [`read`](TailRead::read).
+    ///
+    /// # Panics
+    /// As for [`read`](TailRead::read).
+    fn look(&self, at: u64, len: usize, look: &mut dyn FnMut(&[AtomicU64])) -> Result<(), Fault> {
+        let mut bytes = vec![0; len];
+        self.read(at, &mut bytes)?;
+        let word = |bytes: &[u8; 8]| AtomicU64::new(u64::from_ne_bytes(*bytes));
+        look(&bytes.as_chunks().0.iter().map(word).collect::<Vec<_>>());
+        Ok(())
+    }
 }
 
 /// A tail: one region of memory, shared by all its lanes.

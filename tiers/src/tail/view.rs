@@ -1,6 +1,7 @@
 //! The read-only view of a tail.
 
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 
 use super::map::{Access, Map};
 use super::options::ALIGN;
@@ -26,6 +27,10 @@ impl MappedView {
         let map = map.map_err(|e| MapError::new(path, "map", e))?;
         Ok(MappedView { map, path: path.display().to_string() })
     }
+
+    fn fault(&self, at: u64) -> Fault {
+        Fault { path: self.path.clone(), at }
+    }
 }
 
 impl TailRead for MappedView {
@@ -34,6 +39,10 @@ impl TailRead for MappedView {
     }
 
     fn read(&self, at: u64, out: &mut [u8]) -> Result<(), Fault> {
-        self.map.read(at, out).map_err(|at| Fault { path: self.path.clone(), at })
+        self.map.read(at, out).map_err(|at| self.fault(at))
+    }
+
+    fn look(&self, at: u64, len: usize, look: &mut dyn FnMut(&[AtomicU64])) -> Result<(), Fault> {
+        self.map.look(at, len, look).map_err(|at| self.fault(at))
     }
 }
