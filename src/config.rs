@@ -1,9 +1,11 @@
 //! What a log is opened with; every field has a default, and the same names serve in TOML.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::archive::Compression;
 use crate::error::{Error, Result};
 
 /// What the tail is to be taken for. Nothing is claimed beyond what was probed, except where asked for by name.
@@ -135,29 +137,73 @@ impl Default for NvmeConfig {
     }
 }
 
-/// The object tier.
+/// The object tier. A number that is 0 stands for its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ArchiveConfig {
-    /// `file:///dir`, a directory, or `memory:NAME` (lives as long as the process); empty for none.
+    /// `s3://bucket/prefix`, `az://container/prefix` or `gs://bucket/prefix` (feature `cloud`), `file:///dir`, a directory,
+    /// or `memory:NAME` (lives as long as the process); empty for none. Credentials come from the environment (`AWS_*`,
+    /// `AZURE_*`, `GOOGLE_*`).
     pub address: String,
+    /// Where an S3 or Azure store answers, for MinIO and its like; empty: as `AWS_ENDPOINT_URL` or
+    /// `AZURE_STORAGE_ENDPOINT` says, or the provider's own.
+    pub endpoint: String,
     /// Lets a local directory or memory serve `Machine`, which it cannot keep: reports are marked.
     pub accept_local: bool,
-    /// How long records may wait to be archived; 0 stands for the default of 1,000.
+    /// Goes on with a store that failed the race for a name: two owners of one log may then both believe in themselves.
+    pub accept_unfenced: bool,
+    /// How objects are compressed; default zstd. May be changed from open to open.
+    pub compression: Compression,
+    /// How long records may wait to be archived, in milliseconds; default 1,000.
     pub linger_ms_max: u64,
-    /// Largest object, 64 KiB to 128 MiB; 0 stands for the default of 8 MiB.
+    /// How long a commit at `Machine` waits for company before the cut is made, in milliseconds; default 2. Those who come
+    /// while an object is under way share the next one in any case.
+    pub gather_ms: u64,
+    /// How long a commit at `Machine` waits for its acknowledgement before [`Error::Archive`], in milliseconds; default: as
+    /// long as it takes. The record is durable at `Power` then, and archived later.
+    pub machine_wait_ms_max: u64,
+    /// Frames in a data object before they are packed, 64 KiB to 128 MiB; default 8 MiB. As soon as so much is there it is
+    /// archived; less than 1 MiB goes into the object of the sequence itself.
     pub object_bytes_max: u64,
+    /// Frames that one object of the sequence stands for while the archive is behind, in data objects; default 64 MiB.
+    pub cut_bytes_max: u64,
+    /// Data objects sent at a time; default 4. The archiver holds twice `uploads_max * object_bytes_max` at most.
+    pub uploads_max: u32,
+    /// Bytes sent per second at most; default: any.
+    pub bytes_per_second_max: u64,
+    /// How long a request may take before it counts as unanswered, in milliseconds; default 30,000.
+    pub answer_ms_max: u64,
 }
 
 impl ArchiveConfig {
     pub(crate) fn linger_ms(&self) -> u64 {
-        if self.linger_ms_max == 0 { 1_000 } else { self.linger_ms_max }
+        or(self.linger_ms_max, 1_000)
+    }
+
+    pub(crate) fn gather(&self) -> Duration {
+        Duration::from_millis(or(self.gather_ms, 2))
     }
 
     pub(crate) fn object_bytes(&self) -> usize {
-        let asked = if self.object_bytes_max == 0 { 8 << 20 } else { self.object_bytes_max };
-        asked.clamp(64 << 10, 128 << 20) as usize
+        or(self.object_bytes_max, 8 << 20).clamp(64 << 10, 128 << 20) as usize
     }
+
+    pub(crate) fn cut_bytes(&self) -> u64 {
+        or(self.cut_bytes_max, 64 << 20).max(self.object_bytes() as u64)
+    }
+
+    pub(crate) fn uploads(&self) -> usize {
+        or(self.uploads_max.into(), 4).clamp(1, 32) as usize
+    }
+
+    #[cfg(feature = "object")]
+    pub(crate) fn answer_ms(&self) -> u64 {
+        or(self.answer_ms_max, 30_000)
+    }
+}
+
+fn or(asked: u64, default: u64) -> u64 {
+    if asked == 0 { default } else { asked }
 }
 
 /// What a log is opened with.
@@ -168,8 +214,12 @@ pub struct Config {
     pub dir: PathBuf,
     /// Makes the log if there is none; default true.
     pub create: bool,
-    /// Goes on with a directory that was copied or moved, as the only copy.
+    /// Goes on with a directory that was copied or moved, as the only copy. In a directory that was neither, and whose
+    /// archive another owner has taken over, takes the archive back: what that owner wrote becomes void.
     pub adopt: bool,
+    /// Begins another archive, at an address where there is none: what this directory holds goes there. For a log whose
+    /// archive was taken over or given up.
+    pub fork: bool,
     /// Goes on without a lost tail; what was only there is given up, and reported.
     pub accept_loss: bool,
     /// How long an open waits for another owner to go away (a killed one's last I/O); default 2,000.
@@ -190,6 +240,7 @@ impl Default for Config {
             dir: PathBuf::from("log"),
             create: true,
             adopt: false,
+            fork: false,
             accept_loss: false,
             lock_wait_ms_max: 2_000,
             lead_ms_max: 60_000,

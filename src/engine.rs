@@ -19,7 +19,6 @@ use crate::media::Media;
 use crate::number::{Epoch, Incarnation, Lane, Lsn, Position};
 use crate::open::Superblock;
 use crate::order::Order;
-use crate::read::Group;
 use crate::reaper::Errands;
 use crate::runs::{LaneRuns, Marks, Pool, Sink, Stability, TailFrames, trim};
 
@@ -257,12 +256,8 @@ impl<T: Tail> Engine<T> {
     }
 
     /// Everything that a group needs is stable; what earlier epochs left is.
-    pub(crate) fn make_group_stable(&self, group: &Group) -> Result<()> {
-        if group.epoch == self.epoch && self.visible_first() {
-            self.make_stable(group.lane, group.end)
-        } else {
-            Ok(())
-        }
+    pub(crate) fn make_group_stable(&self, lane: Lane, epoch: Epoch, end: Lsn) -> Result<()> {
+        if epoch == self.epoch && self.visible_first() { self.make_stable(lane, end) } else { Ok(()) }
     }
 
     /// Whether a commit can be taken at all, before anything is stored for it.

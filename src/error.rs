@@ -44,13 +44,31 @@ pub enum Refusal {
     },
     /// The archive holds objects of another owner of this log.
     #[error(
-        "{archive}: object {number} is another owner's: this log was superseded; restore from the archive instead"
+        "{archive}: another owner has taken this log over (object {number}): restore from the archive; or go on here \
+         with adopt, which takes it back and voids what that owner wrote, or with fork, into another archive"
     )]
     Superseded {
         /// The archive's address.
         archive: String,
-        /// The foreign object.
+        /// The foreign object, or this log's own last claim where no more is known.
         number: u64,
+    },
+    /// This log is archived elsewhere.
+    #[error("{archive}: this log's archive is {known}: name that one, or begin another here with fork")]
+    OtherArchive {
+        /// The address asked for.
+        archive: String,
+        /// The address so far.
+        known: String,
+    },
+    /// The store lets several creators of one name win: it cannot keep two owners apart.
+    #[error(
+        "{archive}: several creators of one name win here, so this store cannot keep two owners of a log apart; use \
+         another, or go on with accept-unfenced where there will never be two"
+    )]
+    Unfenced {
+        /// The archive's address.
+        archive: String,
     },
     /// The archive holds more of a lane than this machine.
     #[error(
@@ -66,9 +84,9 @@ pub enum Refusal {
         /// This machine's end.
         local: Lsn,
     },
-    /// The log was written by a newer version.
+    /// The log was written by another version.
     #[error(
-        "{path}: format version {version}, this program knows {known}: use a newer program; nothing was changed"
+        "{path}: format version {version}, this program knows {known}: use one that knows it; nothing was changed"
     )]
     Newer {
         /// The file.

@@ -62,6 +62,7 @@ mod verify;
 mod view;
 mod writer;
 
+pub use archive::{Compression, probe_store};
 pub use config::{ArchiveConfig, Config, DurableWith, FlushWith, Medium, NvmeConfig, TailConfig, TailPlace};
 pub use durability::{Commit, Durability};
 pub use error::{Error, Refusal, Remedy, Result};
@@ -71,8 +72,8 @@ pub use mark::Mark;
 pub use number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn, Position, Stamp};
 pub use open::{LaneRecovered, Pass, Recovered};
 pub use read::{Cut, LaneReader, Merged, Record};
-pub use report::{LaneMetrics, LaneWatermarks, Media, Metrics};
-pub use restore::{Restored, restore, restore_on};
+pub use report::{LaneMetrics, LaneWatermarks, Media, Metrics, Requests};
+pub use restore::{Progress, RestoreOptions, Restored, Until, restore, restore_on, restore_to};
 pub use ticket::Ticket;
 pub use verify::{Finding, Verified, verify};
 pub use view::View;

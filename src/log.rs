@@ -229,6 +229,20 @@ impl<H: Host> Log<H> {
         mark::cut_of(&self.engine.media, mark)
     }
 
+    /// Gives up what the archive holds that is stamped below `before`, object by object: a restore begins behind it from
+    /// then on. Claims stay. Returns how many objects were deleted.
+    ///
+    /// Cost: a request or two per object deleted; safe to interrupt, what is then left behind is never read.
+    ///
+    /// # Errors
+    /// [`Error::Config`] without an archive, or where the store cannot replace an object; [`Error::Archive`].
+    pub fn trim_archive(&self, before: Gsn) -> Result<u64> {
+        self.same_process()?;
+        let archiver = self.engine.archiver.as_ref();
+        let archiver = archiver.ok_or_else(|| Error::Config("no archive is configured".into()))?;
+        archiver.archive.trim_before(self.id(), before)
+    }
+
     /// Ends the log: no commit is taken any more, everything published becomes Power-durable on NVMe and, where an archive
     /// is configured, is archived; each lane's end is written. Writers still about get [`Error::Closed`]; writers and readers
     /// that are still held keep the tail locked until they are dropped.
@@ -271,7 +285,7 @@ impl<H: Host> Log<H> {
         }
         self.host.drop_board(&engine.config, self.id(), engine.incarnation);
         self.host.leave(&engine.config);
-        let archive = engine.archiver.as_ref().and_then(|archiver| archiver.report().2);
+        let archive = engine.archiver.as_ref().and_then(|archiver| archiver.report().1);
         first.and(archive.map_or(Ok(()), |cause| Err(Error::Archive(cause))))
     }
 

@@ -159,6 +159,11 @@ impl Media {
         restarted || position.epoch > self.epoch || position.lsn > end
     }
 
+    /// The lane's oldest LSN that is still on this machine.
+    pub(crate) fn oldest_here(&self, lane: Lane) -> Lsn {
+        self.oldest(lane)
+    }
+
     /// The lane's oldest LSN that is still there.
     pub(crate) fn oldest(&self, lane: Lane) -> Lsn {
         let ranges = self.ranges.read().unwrap_or_else(PoisonError::into_inner);

@@ -163,16 +163,58 @@ pub struct Metrics {
     pub objects_written: u64,
     /// Their bytes.
     pub object_bytes_written: u64,
+    /// Bytes of the frames in them, before they were compressed.
+    pub frame_bytes_archived: u64,
+    /// Writes to the archive that failed and were made again.
+    pub archive_failures: u64,
     /// What the archive suffers from now.
     pub archive_trouble: Option<String>,
+    /// Requests to the archive's store, all of them.
+    pub archive_requests: Requests,
+}
+
+/// Requests to an object store, and bytes of objects that they carried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    /// Writing: each object, and each step of one that is sent in parts.
+    pub puts: u64,
+    /// Reading.
+    pub gets: u64,
+    /// Listing.
+    pub lists: u64,
+    /// Deleting.
+    pub deletes: u64,
+    /// Bytes sent, again when sent again.
+    pub bytes_sent: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
 }
 
 impl Metrics {
     pub(crate) fn of<T: Tail>(lanes: Vec<LaneMetrics>, engine: &Engine<T>) -> Self {
-        let archive = engine.archiver.as_ref().map(|archiver| archiver.report());
-        let (objects_written, object_bytes_written, archive_trouble) = archive.unwrap_or_default();
+        let archiver = engine.archiver.as_ref();
+        let (written, archive_trouble) = archiver.map(|archiver| archiver.report()).unwrap_or_default();
+        let counts = archiver.map(|archiver| archiver.objects().counts()).unwrap_or_default();
+        let archive_requests = Requests {
+            puts: counts.puts,
+            gets: counts.gets,
+            lists: counts.lists,
+            deletes: counts.deletes,
+            bytes_sent: counts.bytes_sent,
+            bytes_received: counts.bytes_received,
+        };
         let emulated = engine.tails.iter().any(|tail| tail.medium() == TailMedium::Emulated);
         let segments_ready = engine.pool.free();
-        Metrics { emulated, lanes, segments_ready, objects_written, object_bytes_written, archive_trouble }
+        Metrics {
+            emulated,
+            lanes,
+            segments_ready,
+            objects_written: written.objects,
+            object_bytes_written: written.object_bytes,
+            frame_bytes_archived: written.frame_bytes,
+            archive_failures: written.failures,
+            archive_trouble,
+            archive_requests,
+        }
     }
 }

@@ -2,13 +2,16 @@
 
 use serde::Serialize;
 
-use crate::archive::open_objects;
+use std::sync::Arc;
+
+use crate::archive::Archive;
 use crate::board::Water;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::host::Machine;
 use crate::number::{Lane, LogId, Lsn};
 use crate::read::{FrameError, Group, GroupReader, LaneCursor, Stop};
-use crate::restore::verify_objects;
+use crate::restore::check_objects;
 use crate::view::View;
 
 /// Something that is not as it should be.
@@ -173,9 +176,10 @@ fn walk_frames(mut cursor: LaneCursor, limit: Lsn) -> Walked {
 }
 
 fn verify_archive(config: &Config, log: LogId, into: &mut Verified) -> Result<()> {
-    let Some(objects) = open_objects(&config.archive)? else { return Ok(()) };
-    match verify_objects(&*objects, &config.archive.address, log) {
-        Ok(count) => into.objects = count,
+    let host = Arc::new(Machine::detect());
+    let Some(archive) = Archive::open(&host, &config.archive)? else { return Ok(()) };
+    match check_objects(&archive, log) {
+        Ok(checked) => into.objects = checked.objects,
         Err(error @ (Error::Corrupt { .. } | Error::Refused(_))) => {
             into.findings.push(Finding { tier: "archive", lane: None, lsn: None, what: error.to_string() });
         }

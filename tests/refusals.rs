@@ -266,7 +266,7 @@ fn a_newer_version_is_refused_wherever_it_stands() {
 fn is_newer(error: &Error, path: &Path) {
     let Error::Refused(Refusal::Newer { version, known, .. }) = error else { panic!("{error:?}") };
     assert_eq!((*version, *known), (FORMAT_VERSION + 1, FORMAT_VERSION));
-    says(error, path, &["use a newer program"]);
+    says(error, path, &["use one that knows it"]);
 }
 
 #[test]

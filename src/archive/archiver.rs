@@ -6,10 +6,12 @@ use std::time::Duration;
 use tierlog_tiers::object::Objects;
 
 use super::object::{Author, Run};
-use super::sequence::Claimed;
+use super::sequence::{Archive, Claimed};
+use crate::config::ArchiveConfig;
 use crate::durability::Commit;
 use crate::error::{Error, Result};
-use crate::host::{Bell, Env};
+use crate::host::Bell;
+use crate::media::Media;
 use crate::number::{Lane, Lsn};
 use crate::ticket::Completer;
 
@@ -19,11 +21,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What the log's threads share with the archiver.
 #[derive(Debug)]
 pub(crate) struct Archiver {
-    pub(super) objects: Arc<dyn Objects>,
+    pub(crate) archive: Archive,
     pub(super) author: Author,
     pub(super) claimed: Claimed,
     state: Mutex<State>,
-    env: Arc<dyn Env>,
+    /// Upload rate: bytes per second, 0 for any.
+    rate: u64,
+    /// How long a commit waits for `Machine`; zero for ever.
+    wait_max: Duration,
     /// Rings when something is archived, or nothing will be any more.
     changed: Bell,
     /// Rings when somebody waits, or the log ends.
@@ -31,50 +36,68 @@ pub(crate) struct Archiver {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) archived: Vec<Lsn>,
-    /// How many wait for `Machine` now: the next cut is made at once.
+struct State {
+    archived: Vec<Lsn>,
+    /// How many wait for `Machine` now.
     waiting: usize,
+    /// Since when somebody waits for the cut after the one under way.
+    asked_at: Option<Duration>,
     tickets: Vec<(Lane, Commit, Completer)>,
     /// No further object will be written.
     ended: Option<Error>,
     /// The last error of the store, while it lasts.
-    pub(super) trouble: Option<String>,
-    objects_written: u64,
-    bytes_written: u64,
+    trouble: Option<String>,
+    counts: ArchiveCounts,
+    /// When the next bytes may be sent.
+    send_at: Duration,
 }
 
 impl Archiver {
     pub(crate) fn new(
-        env: Arc<dyn Env>,
-        objects: Arc<dyn Objects>,
+        archive: Archive,
         author: Author,
         claimed: Claimed,
         archived: Vec<Lsn>,
+        config: &ArchiveConfig,
     ) -> Self {
         let state = Mutex::new(State { archived, ..State::default() });
         let (changed, wanted) = (Bell::default(), Arc::default());
-        Archiver { objects, author, claimed, state, env, changed, wanted }
+        let (rate, wait_max) =
+            (config.bytes_per_second_max, Duration::from_millis(config.machine_wait_ms_max));
+        Archiver { archive, author, claimed, state, rate, wait_max, changed, wanted }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn objects(&self) -> &dyn Objects {
-        &*self.objects
+        &*self.archive.objects
     }
 
-    /// Objects and bytes written, and what the store suffers from.
-    pub(crate) fn report(&self) -> (u64, u64, Option<String>) {
+    /// What was written, and what the store suffers from.
+    pub(crate) fn report(&self) -> (ArchiveCounts, Option<String>) {
         let state = self.state();
-        (state.objects_written, state.bytes_written, state.trouble.clone())
+        (state.counts, state.trouble.clone())
     }
 
-    /// Waits until `lane` is archived up to `end`.
+    pub(super) fn archived(&self) -> Vec<Lsn> {
+        self.state().archived.clone()
+    }
+
+    /// LSNs that are published and not archived.
+    pub(super) fn behind(&self, media: &Media) -> u64 {
+        let state = self.state();
+        let behind =
+            |lane: Lane| media.board.published(lane).0.saturating_sub(state.archived[lane.0 as usize].0);
+        media.lanes().map(behind).sum()
+    }
+
+    /// Waits until `lane` is archived up to `end`, as long as is configured.
     pub(crate) fn wait(&self, lane: Lane, end: Lsn) -> Result<()> {
-        self.state().waiting += 1;
-        self.wanted.ring();
+        let env = &self.archive.env;
+        let since = env.now();
+        self.ask(|state| state.waiting += 1);
         let result = loop {
             let heard = self.changed.rung();
             let state = self.state();
@@ -84,17 +107,48 @@ impl Archiver {
             if let Some(error) = &state.ended {
                 break Err(error.clone());
             }
+            let waited = env.now() - since;
+            if !self.wait_max.is_zero() && waited >= self.wait_max {
+                let (ms, why) = (waited.as_millis(), state.trouble.clone().unwrap_or_default());
+                break Err(Error::Archive(format!(
+                    "not acknowledged by the archive within {ms} ms, and durable at Power: it will be archived when \
+                     that goes on; commit again to wait longer. {why}"
+                )));
+            }
             drop(state);
-            self.env.listen(&self.changed, heard, LOOK_EVERY);
+            let left = if self.wait_max.is_zero() { LOOK_EVERY } else { self.wait_max - waited };
+            env.listen(&self.changed, heard, LOOK_EVERY.min(left));
         };
         self.state().waiting -= 1;
         result
     }
 
+    /// Notes that somebody waits, and rings if the archiver does not know yet.
+    fn ask(&self, note: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        note(&mut state);
+        let first = state.asked_at.is_none();
+        if first {
+            state.asked_at = Some(self.archive.env.now());
+        }
+        drop(state);
+        if first {
+            self.wanted.ring();
+        }
+    }
+
+    pub(super) fn asked_at(&self) -> Option<Duration> {
+        self.state().asked_at
+    }
+
+    /// A cut begins: whoever asked so far is served by it.
+    pub(super) fn cutting(&self) {
+        self.state().asked_at = None;
+    }
+
     /// Completes a ticket once `lane` is archived up to its commit.
     pub(crate) fn complete_later(&self, lane: Lane, commit: Commit, completer: Completer) {
-        self.state().tickets.push((lane, commit, completer));
-        self.wanted.ring();
+        self.ask(|state| state.tickets.push((lane, commit, completer)));
         self.complete_tickets();
     }
 
@@ -118,9 +172,47 @@ impl Archiver {
         }
     }
 
-    pub(super) fn is_wanted(&self) -> bool {
-        let state = self.state();
-        state.waiting > 0 || !state.tickets.is_empty()
+    /// The store failed, and will be asked again.
+    pub(super) fn failed(&self, cause: &str) {
+        let mut state = self.state();
+        state.counts.failures += 1;
+        if state.trouble.is_none() {
+            tracing::warn!(cause, "the object store does not answer; trying again");
+        }
+        state.trouble = Some(cause.to_owned());
+    }
+
+    /// A data object is in the store.
+    pub(super) fn sent(&self, bytes: usize) {
+        let mut state = self.state();
+        state.counts.objects += 1;
+        state.counts.object_bytes += bytes as u64;
+        state.trouble = None;
+    }
+
+    /// Waits until `bytes` more may be sent.
+    pub(super) fn pace(&self, bytes: usize) {
+        if self.rate == 0 {
+            return;
+        }
+        let env = &self.archive.env;
+        let mut state = self.state();
+        let now = env.now();
+        let at = state.send_at.max(now);
+        state.send_at = at + Duration::from_secs_f64(bytes as f64 / self.rate as f64);
+        drop(state);
+        if at > now {
+            env.sleep(at - now);
+        }
+    }
+
+    /// Deletes what earlier opens left unnamed. Garbage that stays costs money and nothing else.
+    pub(super) fn collect_orphans(&self) {
+        match self.archive.collect_orphans(self.author.log, self.claimed.number) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "data objects of an earlier open deleted: nothing names them"),
+            Err(error) => tracing::warn!(%error, "data objects that nothing names may be left behind"),
+        }
     }
 
     /// Everything that waits gets `error`.
@@ -130,17 +222,35 @@ impl Archiver {
         self.complete_tickets();
     }
 
-    pub(super) fn advance(&self, runs: &[Run], bytes: usize) {
+    /// An object of the sequence holds `runs`.
+    pub(super) fn advance(&self, runs: &[Run], frame_bytes: u64, bytes: usize) {
         let mut state = self.state();
         for run in runs {
             let end = &mut state.archived[run.lane.0 as usize];
             *end = run.end.max(*end);
         }
-        state.objects_written += 1;
-        state.bytes_written += bytes as u64;
+        state.counts.objects += 1;
+        state.counts.object_bytes += bytes as u64;
+        state.counts.frame_bytes += frame_bytes;
         state.trouble = None;
         drop(state);
         self.changed.ring();
         self.complete_tickets();
+        let state = &mut *self.state();
+        if state.waiting > 0 || !state.tickets.is_empty() {
+            let now = self.archive.env.now();
+            state.asked_at.get_or_insert(now);
+        }
     }
+}
+
+/// What was written to the archive since the open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ArchiveCounts {
+    pub(crate) objects: u64,
+    pub(crate) object_bytes: u64,
+    /// Before they were packed.
+    pub(crate) frame_bytes: u64,
+    /// Requests that failed, and were made again.
+    pub(crate) failures: u64,
 }

@@ -1,28 +1,31 @@
-//! The archiver: one thread that cuts the log under its order and writes the cut as the next object, one at a time.
+//! The archiver: cuts the log under its order and writes each cut as the next object, one at a time.
 //!
 //! Invariants: an object holds, over all lanes, exactly the groups between two stamps; `archived` of a lane never passes
-//! its `stable`; a number that somebody else took ends every promise of this open.
+//! its `stable`; data objects are in the store before the object that names them; a number that somebody else took ends
+//! every promise of this open. A cut is made when enough is there, when it has waited long enough, and soon after
+//! somebody waits for it: those who come meanwhile share it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tierlog_tiers::object::Created;
+use tierlog_tiers::object::{Created, Name};
 use tierlog_tiers::tail::Tail;
 
 use super::archiver::Archiver;
-use super::object::{Body, Object, Run};
+use super::object::{Body, Cut, Object};
+use super::plan::{Frames, Plan, Planner};
+use super::retry::Backoff;
 use super::sequence::archive_error;
+use super::upload::Upload;
 use crate::board::Water;
 use crate::engine::Engine;
 use crate::error::{Error, Refusal, Result};
 use crate::host::{Bell, Worker};
-use crate::number::{Gsn, Lane};
-use crate::read::{Group, GroupReader, LaneCursor, Stop};
+use crate::number::Lsn;
 
 const LOOK_EVERY: Duration = Duration::from_millis(2);
-const RETRY_AFTER: Duration = Duration::from_millis(200);
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
+/// How long a store that does not answer is asked when the log closes.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Works until the engine stops and everything stable is archived, or a foreign owner took the sequence.
 pub(crate) struct ArchiveWorker<T: Tail> {
@@ -30,28 +33,49 @@ pub(crate) struct ArchiveWorker<T: Tail> {
     archiver: Arc<Archiver>,
     cutter: Option<Cutter>,
     cut_at: Duration,
-    pause: Duration,
+    stopping_since: Option<Duration>,
+    backoff: Backoff,
 }
 
 impl<T: Tail> ArchiveWorker<T> {
     pub(crate) fn new(engine: Arc<Engine<T>>, archiver: Arc<Archiver>) -> Self {
         let cut_at = engine.env.now();
-        ArchiveWorker { engine, archiver, cutter: None, cut_at, pause: RETRY_AFTER }
+        let (cutter, stopping_since, backoff) = (None, None, Backoff::default());
+        ArchiveWorker { engine, archiver, cutter, cut_at, stopping_since, backoff }
     }
 
     fn cut(&mut self) -> Result<bool> {
         let cutter = match self.cutter.as_mut() {
             Some(cutter) => cutter,
-            None => self.cutter.insert(Cutter::new(&self.engine, &self.archiver)?),
+            None => {
+                self.archiver.collect_orphans();
+                self.cutter.insert(Cutter::new(&self.engine, &self.archiver)?)
+            }
         };
         cutter.cut(&self.engine, &self.archiver)
+    }
+
+    /// How long until a cut is due; zero if it is.
+    fn due_in(&self) -> Duration {
+        let (engine, now) = (&self.engine, self.engine.env.now());
+        let config = &engine.config.archive;
+        if self.cutter.as_ref().is_some_and(|cutter| cutter.under_way.is_some()) {
+            return Duration::ZERO;
+        }
+        let linger = Duration::from_millis(config.linger_ms());
+        let aged = (self.cut_at + linger).saturating_sub(now);
+        let asked = self.archiver.asked_at().map(|at| (at + config.gather()).saturating_sub(now));
+        if aged.is_zero() || self.archiver.behind(&engine.media) >= config.object_bytes() as u64 {
+            return Duration::ZERO;
+        }
+        asked.unwrap_or(aged).min(aged)
     }
 
     /// How long to rest after a cut, or what was one.
     fn after(&mut self, cut: Result<bool>, stopping: bool) -> Result<Duration> {
         match cut {
             Ok(true) => {
-                self.pause = RETRY_AFTER;
+                self.backoff = Backoff::default();
                 Ok(Duration::ZERO)
             }
             Ok(false) if stopping => Err(Error::Closed),
@@ -60,19 +84,21 @@ impl<T: Tail> ArchiveWorker<T> {
                 Ok(LOOK_EVERY)
             }
             Err(Error::Archive(cause)) => {
-                tracing::warn!(cause, "the object store does not answer");
-                self.archiver.state().trouble = Some(cause.clone());
-                if stopping {
+                self.archiver.failed(&cause);
+                let now = self.engine.env.now();
+                let since = self.stopping_since.filter(|_| stopping);
+                if since.is_some_and(|since| now - since >= CLOSE_PATIENCE) {
                     return Err(Error::Archive(cause));
                 }
-                let pause = self.pause;
-                self.pause = (pause * 2).min(RETRY_AFTER_MAX);
-                Ok(pause)
+                Ok(self.backoff.next(&*self.engine.env))
             }
             Err(error) => {
                 // A foreign owner ends every promise of this open; anything else, what waits for the archive.
                 if let Error::Refused(Refusal::Superseded { .. }) = error {
                     self.engine.poison_all(&error.to_string());
+                    if let Err(error) = crate::open::write_superseded(&self.engine) {
+                        tracing::warn!(%error, "could not be written down; the archive says it all the same");
+                    }
                 }
                 tracing::error!(%error, "archiving ended");
                 Err(error)
@@ -83,11 +109,13 @@ impl<T: Tail> ArchiveWorker<T> {
 
 impl<T: Tail> Worker for ArchiveWorker<T> {
     fn turn(&mut self) -> Option<Duration> {
-        let engine = &self.engine;
-        let stopping = engine.stop.is_signalled();
-        let linger = Duration::from_millis(engine.config.archive.linger_ms());
-        if !stopping && !self.archiver.is_wanted() && engine.env.now() - self.cut_at < linger {
-            return Some(LOOK_EVERY);
+        let stopping = self.engine.stop.is_signalled();
+        if stopping && self.stopping_since.is_none() {
+            self.stopping_since = Some(self.engine.env.now());
+        }
+        let wait = if stopping { Duration::ZERO } else { self.due_in() };
+        if !wait.is_zero() {
+            return Some(wait.min(LOOK_EVERY));
         }
         let cut = self.cut();
         match self.after(cut, stopping) {
@@ -106,123 +134,90 @@ impl<T: Tail> Worker for ArchiveWorker<T> {
 
 /// Where the archiver stands in each lane, and the object that is being written.
 struct Cutter {
-    readers: Vec<GroupReader>,
+    planner: Planner,
+    frames: Frames,
+    ends: Vec<Lsn>,
     next: u64,
+    under_way: Option<UnderWay>,
+}
+
+/// An object on its way.
+struct UnderWay {
+    plan: Plan,
+    upload: Upload,
     /// Encoded, and perhaps written already: the answer may have been lost.
-    under_way: Option<(Vec<Run>, Vec<u8>)>,
-    bytes_max: usize,
+    body: Option<Vec<u8>>,
 }
 
 impl Cutter {
     fn new<T: Tail>(engine: &Engine<T>, archiver: &Archiver) -> Result<Self> {
-        let archived = archiver.state().archived.clone();
-        let reader = |lane: Lane| {
-            let at = archived[lane.0 as usize];
-            let oldest = engine.media.oldest(lane);
-            if at < oldest {
-                let what = format!("was trimmed before it was archived (archive ends at {at})");
-                return Err(Error::Corrupt { lane, lsn: oldest, what });
-            }
-            Ok(GroupReader::new(LaneCursor::new(engine.media.clone(), lane, at)))
-        };
-        let readers = engine.media.lanes().map(reader).collect::<Result<_>>()?;
-        let bytes_max = engine.config.archive.object_bytes();
-        Ok(Cutter { readers, next: archiver.claimed.number + 1, under_way: None, bytes_max })
+        let ends = archiver.archived();
+        let planner = Planner::new(engine, &ends)?;
+        let next = archiver.claimed.number + 1;
+        Ok(Cutter { planner, frames: Frames::default(), ends, next, under_way: None })
     }
 
-    /// Writes one object; false if there was nothing to write.
+    /// Goes on with the next object; false if there is nothing to write.
     fn cut<T: Tail>(&mut self, engine: &Engine<T>, archiver: &Archiver) -> Result<bool> {
-        if self.under_way.is_none() {
-            let runs = self.collect(engine)?;
-            if runs.is_empty() {
-                return Ok(false);
+        let under_way = match self.under_way.as_mut() {
+            Some(under_way) => under_way,
+            None => {
+                archiver.cutting();
+                let plan = self.planner.plan(engine, engine.config.archive.cut_bytes())?;
+                if plan.runs.is_empty() {
+                    return Ok(false);
+                }
+                self.frames.begin();
+                let upload = Upload::new(archiver.author, self.next);
+                self.under_way.insert(UnderWay { plan, upload, body: None })
             }
-            let tag = crate::open::random(&*engine.env);
-            let body = Body::Runs(runs.clone());
-            let bytes = Object { author: archiver.author, number: self.next, tag, body }.encode();
-            self.under_way = Some((runs, bytes));
+        };
+        if under_way.body.is_none() {
+            let UnderWay { plan, upload, .. } = under_way;
+            if !upload.go_on(engine, archiver, plan, &mut self.frames)? {
+                return Ok(true);
+            }
+            for run in &plan.runs {
+                self.ends[run.lane.0 as usize] = run.end;
+            }
+            let chunks = std::mem::take(&mut upload.chunks);
+            let cut = Cut { runs: plan.runs.clone(), chunks, marks: std::mem::take(&mut plan.marks) };
+            let object = Object {
+                author: archiver.author,
+                number: self.next,
+                tag: crate::open::random(&*engine.env),
+                claim: archiver.claimed.number,
+                gsn: plan.gsn,
+                ends: self.ends.clone(),
+                body: Body::Cut(cut),
+            };
+            let mut body = object.encode();
+            body.append(&mut upload.inline);
+            under_way.body = Some(body);
         }
-        let Some((_, bytes)) = &self.under_way else { return Ok(false) };
-        match archiver.objects.create(self.next, bytes).map_err(archive_error)? {
+        self.seal(engine, archiver)
+    }
+
+    /// Writes the object of the sequence itself.
+    fn seal<T: Tail>(&mut self, engine: &Engine<T>, archiver: &Archiver) -> Result<bool> {
+        let Some(UnderWay { plan, body: Some(body), .. }) = &self.under_way else { return Ok(false) };
+        archiver.pace(body.len());
+        let objects = &archiver.archive.objects;
+        match objects.create(Name::Number(self.next), body).map_err(archive_error)? {
             Created::Taken(_) => {
                 let archive = engine.config.archive.address.clone();
                 Err(Refusal::Superseded { archive, number: self.next }.into())
             }
             Created::Ours => {
-                if let Some((runs, bytes)) = self.under_way.take() {
-                    for run in &runs {
-                        engine.media.board.raise_water(run.lane, Water::Archived, run.end);
-                    }
-                    archiver.advance(&runs, bytes.len());
-                    engine.trim_to_checkpoints()?;
+                for run in &plan.runs {
+                    engine.media.board.raise_water(run.lane, Water::Archived, run.end);
                 }
+                archiver.advance(&plan.runs, plan.bytes, body.len());
+                self.under_way = None;
                 self.next += 1;
+                engine.trim_to_checkpoints()?;
                 Ok(true)
             }
         }
     }
-
-    /// The groups up to a stamp below which everything is published, in order, as many as an object takes.
-    fn collect<T: Tail>(&mut self, engine: &Engine<T>) -> Result<Vec<Run>> {
-        let closed = engine.media.closed();
-        let mut runs: BTreeMap<Lane, Run> = BTreeMap::new();
-        let mut heads: Vec<Option<Group>> = self.readers.iter().map(|_| None).collect();
-        let mut bytes = 0;
-        loop {
-            for (head, reader) in heads.iter_mut().zip(&mut self.readers) {
-                if head.is_none() {
-                    *head = peek(engine, reader)?;
-                }
-            }
-            let ready =
-                heads.iter().enumerate().filter_map(|(i, head)| head.as_ref().map(|group| (group, i)));
-            let oldest =
-                ready.filter(|(group, _)| group.gsn <= closed).min_by_key(|(group, i)| (group.gsn, *i));
-            let Some(index) = oldest.map(|(_, i)| i) else { break };
-            let Some(group) =
-                heads[index].take_if(|group| bytes == 0 || bytes + group.raw.len() <= self.bytes_max)
-            else {
-                break;
-            };
-            if runs.get(&group.lane).is_some_and(|run| run.epoch != group.epoch) {
-                heads[index] = Some(group);
-                break;
-            }
-            engine.make_group_stable(&group)?;
-            bytes += group.raw.len();
-            take(&mut runs, group);
-        }
-        // What was only looked at is read again next time.
-        for (head, reader) in heads.iter().zip(&mut self.readers) {
-            if let Some(group) = head {
-                reader.cursor.rewind(group.start);
-            }
-        }
-        Ok(runs.into_values().collect())
-    }
-}
-
-fn peek<T: Tail>(engine: &Engine<T>, reader: &mut GroupReader) -> Result<Option<Group>> {
-    let (lane, at) = (reader.cursor.lane, reader.cursor.at);
-    let limit = engine.media.board.published(lane);
-    let mut group = Group::default();
-    match reader.next(limit, &mut group) {
-        Ok(()) => Ok(Some(group)),
-        Err(Stop::Limit) => Ok(None),
-        Err(stop) => Err(stop.into_error(lane, at)),
-    }
-}
-
-fn take(runs: &mut BTreeMap<Lane, Run>, group: Group) {
-    let run = runs.entry(group.lane).or_insert_with(|| Run {
-        lane: group.lane,
-        epoch: group.epoch,
-        incarnation: group.incarnation,
-        first: group.start,
-        end: group.start,
-        gsn: Gsn(0),
-        frames: Vec::new(),
-    });
-    run.frames.extend_from_slice(&group.raw);
-    (run.end, run.gsn) = (group.end, group.gsn);
 }

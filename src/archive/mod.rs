@@ -1,14 +1,25 @@
 //! The archive: one numbered sequence of objects a log, written by one owner at a time.
 //!
-//! Contents: [`object`] (what an object holds), [`sequence`] (reading it, claiming the next number), [`archiver`] (what
-//! commits and tickets wait for), [`cutter`] (the worker that cuts and writes).
+//! Contents: [`object`] (what an object holds), [`codec`] (how it is packed), [`sequence`] (reading it, claiming the next
+//! number), [`base`] (where it begins, deleting), [`archiver`] (what commits and tickets wait for), [`cutter`] (the worker
+//! that cuts and writes), [`plan`] (what goes into a cut), [`upload`] (its frames on their way), [`retry`] (when to ask
+//! again).
 
 mod archiver;
+mod base;
+mod codec;
 mod cutter;
 mod object;
+mod plan;
+mod retry;
 mod sequence;
+mod upload;
 
 pub(crate) use archiver::Archiver;
+pub use codec::Compression;
 pub(crate) use cutter::ArchiveWorker;
-pub(crate) use object::{Author, Body, Claim, Object, Run};
-pub(crate) use sequence::{Archived, Claimed, claim, open_objects, read, read_from};
+pub(crate) use object::{Author, Body, Claim, Cut, Object, Part, Run};
+#[cfg(feature = "cli")]
+pub(crate) use sequence::RACERS;
+pub use sequence::probe_store;
+pub(crate) use sequence::{Archive, Archived, open_objects};

@@ -1,16 +1,33 @@
-//! What an object of the sequence holds: a claim, or runs of frames.
+//! What an object of the sequence holds: a claim, or a cut of the log.
 //!
-//! Both carry the log, the owner (epoch, incarnation) and a tag drawn for this very object, so that a lost answer can be
-//! settled by reading back.
+//! Both carry the log, the owner (epoch, incarnation), a tag drawn for this very object, so that a lost answer can be
+//! settled by reading back, and where each lane stands behind it: so a lane's LSN, a stamp or a time is found among
+//! numbers by bisection. The head is small; what a cut carries stands behind it, or in data objects that it names.
 
+use std::ops::Range;
+
+use tierlog_tiers::object::DataName;
+
+use super::codec::Compression;
 use crate::config::Geometry;
-use crate::format::{EpochRange, Reader, Unreadable, Writer, seal_block, unseal_block};
+use crate::format::{EpochRange, Reader, Unreadable, Writer, seal_block_of, unseal_block_of};
+use crate::frame::Seal;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
 
 const MAGIC: [u8; 8] = *b"TIEROBJ1";
+/// Version 1 had no index, no compression and no data objects; it is refused.
+pub(crate) const OBJECT_VERSION: u32 = 2;
 const CLAIM: u32 = 1;
-const RUNS: u32 = 2;
-const RUN_HEAD_BYTES: usize = 56;
+const CUT: u32 = 2;
+const RUN_BYTES: usize = 56;
+const CHUNK_BYTES: usize = 32;
+const MARK_BYTES_MIN: usize = 28;
+pub(crate) const MARK_NAME_BYTES_MAX: usize = 255;
+
+/// The largest head: what a hostile object can make us read before it is verified.
+pub(crate) const HEAD_BYTES_MAX: usize = 16 << 20;
+/// The most that a chunk unpacks to: the largest object that can be configured, and a record.
+pub(crate) const CHUNK_RAW_BYTES_MAX: u64 = (128 << 20) + (17 << 20);
 
 /// Who wrote an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,18 +37,16 @@ pub(crate) struct Author {
     pub(crate) incarnation: Incarnation,
 }
 
-/// An open's word that it owns the sequence from here on, and what it found.
+/// An open's word that it owns the sequence from here on. What earlier objects hold beyond its `ends` is void.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Claim {
     pub(crate) geometry: Geometry,
     /// What counts of every epoch before this one.
     pub(crate) ranges: Vec<EpochRange>,
-    /// Per lane, how far the sequence had it already.
-    pub(crate) archived: Vec<Lsn>,
 }
 
 /// Frames of one lane and epoch, verbatim, whole groups.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) lane: Lane,
     pub(crate) epoch: Epoch,
@@ -40,56 +55,122 @@ pub(crate) struct Run {
     pub(crate) end: Lsn,
     /// The newest stamp in it.
     pub(crate) gsn: Gsn,
-    pub(crate) frames: Vec<u8>,
+    /// Of its frames.
+    pub(crate) bytes: u64,
+}
+
+/// A piece of the runs' frames, which are one behind the other: packed by itself, begins with a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    pub(crate) compression: Compression,
+    /// Behind the head; otherwise a data object by the author, the number and the chunk's index.
+    pub(crate) inline: bool,
+    /// Over the stored bytes.
+    pub(crate) crc: u32,
+    pub(crate) stored_bytes: u32,
+    pub(crate) raw_bytes: u32,
+    /// Of its first frame.
+    pub(crate) lsn: Lsn,
+}
+
+/// A part of a run, in one chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) bytes: Range<usize>,
+    pub(crate) first: Lsn,
+    pub(crate) end: Lsn,
+}
+
+/// A name that the user wrote into the log, and the stamp of its batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ArchivedMark {
+    pub(crate) lane: Lane,
+    pub(crate) lsn: Lsn,
+    pub(crate) gsn: Gsn,
+    pub(crate) name: String,
+}
+
+/// Everything, over all lanes, between two stamps: closed under order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub(crate) runs: Vec<Run>,
+    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) marks: Vec<ArchivedMark>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Body {
     Claim(Claim),
-    /// A cut closed under order.
-    Runs(Vec<Run>),
+    Cut(Cut),
 }
 
+/// The head of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Object {
     pub(crate) author: Author,
     pub(crate) number: u64,
     pub(crate) tag: [u8; 16],
+    /// The newest claim before this object, 0 for none.
+    pub(crate) claim: u64,
+    /// Every group stamped at or below is in this object or an earlier one.
+    pub(crate) gsn: Gsn,
+    /// Per lane, where it stands behind this object.
+    pub(crate) ends: Vec<Lsn>,
     pub(crate) body: Body,
 }
 
 impl Object {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
-        let kind = if matches!(self.body, Body::Claim(_)) { CLAIM } else { RUNS };
+        let kind = if matches!(self.body, Body::Claim(_)) { CLAIM } else { CUT };
         out.bytes(&self.author.log.0).u32(self.author.epoch.0).u32(kind);
         out.u64(self.author.incarnation.0).u64(self.number).bytes(&self.tag);
+        out.u64(self.claim).u64(self.gsn.0).u32(self.ends.len() as u32).u32(0);
+        self.ends.iter().for_each(|lsn| {
+            out.u64(lsn.0);
+        });
         match &self.body {
             Body::Claim(claim) => claim.put(&mut out),
-            Body::Runs(runs) => {
-                out.u32(runs.len() as u32).u32(0);
-                runs.iter().for_each(|run| run.put(&mut out));
-            }
+            Body::Cut(cut) => cut.put(&mut out),
         }
-        seal_block(MAGIC, &out.0)
+        seal_block_of(MAGIC, OBJECT_VERSION, &out.0)
     }
 
+    /// Reads the head at the start of `bytes`.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        Self::take(&mut Reader(unseal_block(MAGIC, bytes)?)).ok_or(Unreadable::Damaged)
+        let body = unseal_block_of(MAGIC, OBJECT_VERSION, bytes)?;
+        Self::take(&mut Reader(body)).ok_or(Unreadable::Damaged)
     }
 
     fn take(from: &mut Reader<'_>) -> Option<Self> {
         let (log, epoch, kind) = (LogId(from.id()?), Epoch(from.u32()?), from.u32()?);
         let (incarnation, number, tag) = (Incarnation(from.u64()?), from.u64()?, from.id()?);
+        let (claim, gsn, lanes, _) = (from.u64()?, Gsn(from.u64()?), from.u32()?, from.u32()?);
+        let ends = from.many(lanes, 8, Reader::lsn)?;
         let body = match kind {
             CLAIM => Body::Claim(Claim::take(from)?),
-            RUNS => {
-                let (count, _) = (from.u32()?, from.u32()?);
-                Body::Runs(from.many(count, RUN_HEAD_BYTES, Run::take)?)
-            }
+            CUT => Body::Cut(Cut::take(from)?),
             _ => return None,
         };
-        Some(Object { author: Author { log, epoch, incarnation }, number, tag, body })
+        let earlier = claim < number;
+        let author = Author { log, epoch, incarnation };
+        earlier.then_some(Object { author, number, tag, claim, gsn, ends, body })
+    }
+
+    /// The claim in force behind this object.
+    pub(crate) fn claim_after(&self) -> u64 {
+        if let Body::Claim(_) = self.body { self.number } else { self.claim }
+    }
+
+    /// What chunk `index` is called, if it is a data object.
+    pub(crate) fn data_name(&self, index: usize) -> DataName {
+        self.author.data_name(self.number, index)
+    }
+}
+
+impl Author {
+    pub(crate) fn data_name(&self, number: u64, index: usize) -> DataName {
+        DataName { epoch: self.epoch.0, incarnation: self.incarnation.0, number, index: index as u32 }
     }
 }
 
@@ -98,11 +179,8 @@ impl Claim {
         let geometry = &self.geometry;
         out.u32(geometry.tails).u32(geometry.lanes).u64(geometry.segment_bytes);
         out.u32(geometry.segments).u32(0).u64(geometry.nvme_segment_bytes);
-        out.u32(self.ranges.len() as u32).u32(self.archived.len() as u32);
+        out.u32(self.ranges.len() as u32).u32(0);
         self.ranges.iter().for_each(|range| range.put(out));
-        self.archived.iter().for_each(|lsn| {
-            out.u64(lsn.0);
-        });
     }
 
     fn take(from: &mut Reader<'_>) -> Option<Self> {
@@ -110,66 +188,110 @@ impl Claim {
         let (segments, _, nvme_segment_bytes) = (from.u32()?, from.u32()?, from.u64()?);
         let geometry = Geometry { tails, lanes, segment_bytes, segments, nvme_segment_bytes };
         geometry.check().ok()?;
-        let (ranges, archived) = (from.u32()?, from.u32()?);
+        let (ranges, _) = (from.u32()?, from.u32()?);
         let ranges = from.many(ranges, 32, EpochRange::take)?;
-        let archived = from.many(archived, 8, Reader::lsn)?;
-        Some(Claim { geometry, ranges, archived })
+        Some(Claim { geometry, ranges })
+    }
+}
+
+impl Cut {
+    fn put(&self, out: &mut Writer) {
+        out.u32(self.runs.len() as u32).u32(self.chunks.len() as u32).u32(self.marks.len() as u32).u32(0);
+        self.runs.iter().for_each(|run| run.put(out));
+        self.chunks.iter().for_each(|chunk| chunk.put(out));
+        for mark in &self.marks {
+            out.u32(mark.lane.0)
+                .u32(0)
+                .u64(mark.lsn.0)
+                .u64(mark.gsn.0)
+                .u32(mark.name.len() as u32)
+                .bytes(mark.name.as_bytes());
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        let (runs, chunks, marks, _) = (from.u32()?, from.u32()?, from.u32()?, from.u32()?);
+        let cut = Cut {
+            runs: from.many(runs, RUN_BYTES, Run::take)?,
+            chunks: from.many(chunks, CHUNK_BYTES, Chunk::take)?,
+            marks: from.many(marks, MARK_BYTES_MIN, ArchivedMark::take)?,
+        };
+        let runs = cut.runs.iter().try_fold(0_u64, |sum, run| sum.checked_add(run.bytes))?;
+        let chunks: u64 = cut.chunks.iter().map(|chunk| u64::from(chunk.raw_bytes)).sum();
+        (runs == chunks).then_some(cut)
+    }
+
+    /// What chunk `index` holds: by run, as a place among its bytes, and the LSNs there.
+    pub(crate) fn parts(&self, index: usize) -> Vec<(usize, Part)> {
+        let chunk = &self.chunks[index];
+        let start: u64 = self.chunks[..index].iter().map(|chunk| u64::from(chunk.raw_bytes)).sum();
+        let (end, mut at, mut parts) = (start + u64::from(chunk.raw_bytes), 0, Vec::new());
+        let next = self.chunks.get(index + 1).map_or(Lsn(u64::MAX), |chunk| chunk.lsn);
+        for (i, run) in self.runs.iter().enumerate() {
+            let (from, upto) = (at, at + run.bytes);
+            at = upto;
+            if upto <= start || from >= end {
+                continue;
+            }
+            let bytes = (from.max(start) - start) as usize..(upto.min(end) - start) as usize;
+            let first = if from >= start { run.first } else { chunk.lsn };
+            parts.push((i, Part { bytes, first, end: if upto <= end { run.end } else { next } }));
+        }
+        parts
+    }
+
+    /// Where chunk `index` stands behind the head.
+    pub(crate) fn inline_at(&self, index: usize) -> usize {
+        self.chunks[..index]
+            .iter()
+            .filter(|chunk| chunk.inline)
+            .map(|chunk| chunk.stored_bytes as usize)
+            .sum()
     }
 }
 
 impl Run {
     fn put(&self, out: &mut Writer) {
         out.u32(self.lane.0).u32(self.epoch.0).u64(self.incarnation.0);
-        out.u64(self.first.0).u64(self.end.0).u64(self.gsn.0);
-        out.u64(self.frames.len() as u64).bytes(&self.frames);
+        out.u64(self.first.0).u64(self.end.0).u64(self.gsn.0).u64(self.bytes);
     }
 
     fn take(from: &mut Reader<'_>) -> Option<Self> {
         let (lane, epoch, incarnation) = (Lane(from.u32()?), Epoch(from.u32()?), Incarnation(from.u64()?));
-        let (first, end, gsn) = (from.lsn()?, from.lsn()?, Gsn(from.u64()?));
-        let len = usize::try_from(from.u64()?).ok()?;
-        Some(Run { lane, epoch, incarnation, first, end, gsn, frames: from.bytes(len)?.to_vec() })
+        let (first, end, gsn, bytes) = (from.lsn()?, from.lsn()?, Gsn(from.u64()?), from.u64()?);
+        (first < end).then_some(Run { lane, epoch, incarnation, first, end, gsn, bytes })
+    }
+
+    pub(crate) fn seal(&self, log: LogId) -> Seal {
+        Seal::new(log, self.lane, self.epoch, self.incarnation)
+    }
+
+    pub(crate) fn range(&self) -> EpochRange {
+        let Run { lane, epoch, incarnation, first, end, .. } = *self;
+        EpochRange { lane, epoch, incarnation, first, end }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn object(body: Body) -> Object {
-        let author = Author { log: LogId([3; 16]), epoch: Epoch(2), incarnation: Incarnation(9) };
-        Object { author, number: 7, tag: [1; 16], body }
+impl Chunk {
+    fn put(&self, out: &mut Writer) {
+        out.u32(self.compression.code()).u32(u32::from(self.inline)).u32(self.crc);
+        out.u32(self.stored_bytes).u32(self.raw_bytes).u32(0).u64(self.lsn.0);
     }
 
-    fn samples() -> Vec<Object> {
-        let geometry =
-            Geometry { tails: 1, lanes: 2, segment_bytes: 1 << 20, segments: 4, nvme_segment_bytes: 4 << 20 };
-        let (lane, epoch, incarnation) = (Lane(1), Epoch(1), Incarnation(4));
-        let range = EpochRange { lane, epoch, incarnation, first: Lsn(0), end: Lsn(128) };
-        let run =
-            Run { lane, epoch, incarnation, first: Lsn(0), end: Lsn(128), gsn: Gsn(5), frames: vec![8; 128] };
-        vec![
-            object(Body::Claim(Claim { geometry, ranges: vec![range], archived: vec![Lsn(0), Lsn(128)] })),
-            object(Body::Runs(vec![run.clone(), run])),
-        ]
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        let (compression, inline) = (Compression::of_code(from.u32()?)?, from.u32()? != 0);
+        let (crc, stored_bytes, raw_bytes, _) = (from.u32()?, from.u32()?, from.u32()?, from.u32()?);
+        let lsn = from.lsn()?;
+        let sane = raw_bytes > 0 && u64::from(stored_bytes.max(raw_bytes)) <= CHUNK_RAW_BYTES_MAX;
+        sane.then_some(Chunk { compression, inline, crc, stored_bytes, raw_bytes, lsn })
     }
+}
 
-    #[test]
-    fn objects_round_trip() {
-        for sample in samples() {
-            assert_eq!(Object::decode(&sample.encode()), Ok(sample));
-        }
-    }
-
-    #[test]
-    fn every_flipped_byte_and_every_cut_is_refused() {
-        for bytes in samples().iter().map(Object::encode) {
-            for at in 0..bytes.len() {
-                let mut flipped = bytes.clone();
-                flipped[at] ^= 0x41;
-                assert!(Object::decode(&flipped).is_err(), "byte {at} flipped");
-                assert!(Object::decode(&bytes[..at]).is_err(), "cut at {at}");
-            }
-        }
+impl ArchivedMark {
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        let (lane, _, lsn) = (Lane(from.u32()?), from.u32()?, from.lsn()?);
+        let (gsn, len) = (Gsn(from.u64()?), from.u32()? as usize);
+        let name = from.bytes(len).filter(|_| len <= MARK_NAME_BYTES_MAX)?;
+        Some(ArchivedMark { lane, lsn, gsn, name: String::from_utf8(name.to_vec()).ok()? })
     }
 }

@@ -12,6 +12,7 @@ use super::info::InfoArgs;
 use super::ls::LsArgs;
 use super::man::ManArgs;
 use super::mark::MarkArgs;
+use super::probe_store::ProbeStoreArgs;
 use super::restore::RestoreArgs;
 use super::settings::LogArgs;
 use super::verify::VerifyArgs;
@@ -51,6 +52,7 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     Mark(MarkArgs),
     Restore(RestoreArgs),
+    ProbeStore(ProbeStoreArgs),
     Demo(DemoArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

@@ -3,7 +3,8 @@
 //! Contents: `args` (the command line), `settings` (from flags and TOML to a configuration), `ending` (exit
 //! statuses), `input` and `output` (records in and out), `selection` and `format` (which records are
 //! read, and how they are printed), `latency` and `figures` (what was measured, for people), and the commands:
-//! `append`, `cat`, `follow`, `info`, `ls`, `dump`, `verify`, `restore`, `mark`, `demo`, `completions`, `man`.
+//! `append`, `cat`, `follow`, `info`, `ls`, `dump`, `verify`, `restore`, `probe-store`, `mark`,
+//! `demo`, `completions`, `man`.
 //!
 //! Signals keep their default action. An interrupted `append` leaves what `kill -9` would: everything acknowledged is
 //! there after the next open. What goes to standard output goes there in whole records.
@@ -26,6 +27,7 @@ mod man;
 mod mark;
 mod moment;
 mod output;
+mod probe_store;
 mod restore;
 mod run;
 mod selection;

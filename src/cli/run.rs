@@ -8,7 +8,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::{Cli, Command};
 use super::ending::{Failure, Outcome};
-use super::{append, cat, completions, demo, dump, follow, info, ls, man, mark, output, restore, verify};
+use super::{
+    append, cat, completions, demo, dump, follow, info, ls, man, mark, output, probe_store, restore, verify,
+};
 
 /// Runs `tierlog` with these arguments, the program's name first.
 ///
@@ -45,6 +47,7 @@ fn carry_out(cli: &Cli) -> Outcome {
         Command::Mark(args) => mark::run(args, cli.log.config()?),
         Command::Verify(args) => verify::run(args, &cli.log.config()?),
         Command::Restore(args) => restore::run(args, &cli.log.config()?),
+        Command::ProbeStore(args) => probe_store::run(args, cli.log.config()?),
         Command::Demo(args) => demo::run(args, cli.log.dir()),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
@@ -52,10 +55,14 @@ fn carry_out(cli: &Cli) -> Outcome {
 }
 
 fn trace(verbose: u8) {
+    /// Below an HTTP client's warnings stand headers, and in headers stand credentials.
+    const CLIENTS: [&str; 6] = ["hyper", "hyper_util", "h2", "reqwest", "rustls", "object_store"];
     let level = ["warn", "info", "debug", "trace"][usize::from(verbose.min(3))];
     let filter = match verbose {
         0 => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)),
         _ => EnvFilter::new(level),
     };
+    let quiet = CLIENTS.iter().filter_map(|client| format!("{client}=warn").parse().ok());
+    let filter = quiet.fold(filter, EnvFilter::add_directive);
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
 use super::ending::Failure;
 use super::figures::parse_bytes;
+use crate::archive::Compression;
 use crate::config::{Config, DurableWith, FlushWith, Medium};
 
 const HEADING: &str = "Log (for every command)";
@@ -47,18 +48,31 @@ pub(super) struct LogArgs {
     /// The flush instruction [default: the best there is]
     #[arg(long, global = true, help_heading = HEADING, value_parser = named::<FlushWith>(&["clwb", "clflushopt", "clflush", "none"]))]
     flush: Option<FlushWith>,
-    /// The archive: file:///DIR, or a directory
+    /// The archive: s3://BUCKET/PREFIX, az://CONTAINER/PREFIX, gs://BUCKET/PREFIX, file:///DIR, or a directory
     #[arg(long, value_name = "ADDR", global = true, help_heading = HEADING)]
     archive: Option<String>,
+    /// Where an S3 or Azure store answers, for MinIO and its like [default: as AWS_ENDPOINT_URL or AZURE_STORAGE_ENDPOINT says]
+    #[arg(long, value_name = "URL", global = true, help_heading = HEADING)]
+    endpoint: Option<String>,
+    /// How objects of the archive are compressed [default: zstd]
+    #[arg(long, global = true, help_heading = HEADING, value_parser = named::<Compression>(&["off", "lz4", "zstd"]))]
+    compression: Option<Compression>,
+    /// Goes on with a store that cannot keep two owners apart, where there will never be two
+    #[arg(long, global = true, help_heading = HEADING)]
+    accept_unfenced: bool,
     /// Lets an archive on this machine serve the level `machine`; reports are marked
     #[arg(long, global = true, help_heading = HEADING)]
     accept_local: bool,
     /// Lets a directory without a block device below (tmpfs, overlay, a network) serve the level `power`; reports are marked
     #[arg(long, global = true, help_heading = HEADING)]
     accept_volatile: bool,
-    /// Goes on with a directory that was copied or moved, as the only copy
+    /// Goes on with a directory that was copied or moved, as the only copy; or takes back an archive that another owner
+    /// took over
     #[arg(long, global = true, help_heading = HEADING)]
     adopt: bool,
+    /// Begins another archive with what the directory holds
+    #[arg(long, global = true, help_heading = HEADING)]
+    fork: bool,
     /// Goes on without a lost tail; what was only there is given up
     #[arg(long, global = true, help_heading = HEADING)]
     accept_loss: bool,
@@ -81,10 +95,14 @@ impl LogArgs {
         set_some(&mut config.nvme.segment_bytes, self.nvme_segment_bytes);
         set_some(&mut config.nvme.durable, self.durable);
         set(&mut config.archive.address, &self.archive);
+        set(&mut config.archive.endpoint, &self.endpoint);
+        set(&mut config.archive.compression, &self.compression);
         set(&mut config.lock_wait_ms_max, &self.lock_wait_ms_max);
         config.archive.accept_local |= self.accept_local;
         config.nvme.accept_volatile |= self.accept_volatile;
+        config.archive.accept_unfenced |= self.accept_unfenced;
         config.adopt |= self.adopt;
+        config.fork |= self.fork;
         config.accept_loss |= self.accept_loss;
         Ok(config)
     }
@@ -140,6 +158,9 @@ mod tests {
     fn every_name_of_a_flag_is_one_of_the_configuration() {
         for name in ["auto", "emulated", "page", "file"] {
             config(&["--medium", name]);
+        }
+        for name in ["off", "lz4", "zstd"] {
+            config(&["--compression", name]);
         }
         for name in ["odsync", "fdatasync", "linked"] {
             config(&["--durable", name]);

@@ -77,11 +77,23 @@ pub(crate) fn seal_block(magic: [u8; 8], body: &[u8]) -> Vec<u8> {
     block
 }
 
+/// As [`seal_block`], for a structure that has a version of its own.
+pub(crate) fn seal_block_of(magic: [u8; 8], version: u32, body: &[u8]) -> Vec<u8> {
+    let mut block = vec![0; BLOCK_HEAD_BYTES + body.len()];
+    block[BLOCK_HEAD_BYTES..].copy_from_slice(body);
+    seal_as(magic, version, &mut block);
+    block
+}
+
 /// Completes a block whose body stands already.
 pub(crate) fn seal_in_place(magic: [u8; 8], block: &mut [u8]) {
+    seal_as(magic, FORMAT_VERSION, block);
+}
+
+fn seal_as(magic: [u8; 8], version: u32, block: &mut [u8]) {
     let len = (block.len() - BLOCK_HEAD_BYTES) as u32;
     block[..8].copy_from_slice(&magic);
-    block[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    block[8..12].copy_from_slice(&version.to_le_bytes());
     block[12..16].fill(0);
     block[16..20].copy_from_slice(&len.to_le_bytes());
     block[20..BLOCK_HEAD_BYTES].fill(0);
@@ -97,6 +109,11 @@ pub(crate) fn block_bytes(head: &[u8]) -> usize {
 
 /// Finds the body of a block at the start of `bytes`.
 pub(crate) fn unseal_block(magic: [u8; 8], bytes: &[u8]) -> Result<&[u8], Unreadable> {
+    unseal_block_of(magic, FORMAT_VERSION, bytes)
+}
+
+/// As [`unseal_block`], for a structure that has a version of its own.
+pub(crate) fn unseal_block_of(magic: [u8; 8], known: u32, bytes: &[u8]) -> Result<&[u8], Unreadable> {
     let head: &[u8; BLOCK_HEAD_BYTES] = bytes.first_chunk().ok_or(Unreadable::Damaged)?;
     if head.iter().all(|byte| *byte == 0) {
         return Err(Unreadable::Blank);
@@ -107,7 +124,7 @@ pub(crate) fn unseal_block(magic: [u8; 8], bytes: &[u8]) -> Result<&[u8], Unread
     if found != Some(&magic) {
         return Err(Unreadable::Damaged);
     }
-    if version != FORMAT_VERSION {
+    if version != known {
         return Err(Unreadable::Version(version));
     }
     let body = bytes[BLOCK_HEAD_BYTES..].get(..len as usize).ok_or(Unreadable::Damaged)?;

@@ -7,7 +7,9 @@ mod open_record;
 mod segment_header;
 mod watermark;
 
-pub(crate) use bytes::{Reader, Writer, block_bytes, seal_block, unseal_block};
+pub(crate) use bytes::{
+    Reader, Writer, block_bytes, seal_block, seal_block_of, unseal_block, unseal_block_of,
+};
 pub(crate) use open_record::{EpochRange, OPEN_RECORD_BYTES, OpenRecord, TailRecord};
 pub(crate) use segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 pub(crate) use watermark::Watermark;

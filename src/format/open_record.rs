@@ -8,6 +8,9 @@ use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
 pub(crate) const OPEN_RECORD_BYTES: usize = 512 << 10;
 const MAGIC: [u8; 8] = *b"TIEROPN1";
 const RANGE_BYTES: usize = 32;
+const CLOSED: u32 = 1;
+const VOIDS: u32 = 2;
+const SUPERSEDED: u32 = 4;
 
 /// What counts of one epoch in one lane: frames in `first..end`, all of which must be present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,10 @@ pub(crate) struct OpenRecord {
     pub(crate) fingerprint: u64,
     /// Written at close: every lane's end is in `ranges`, and all is Power-durable on NVMe.
     pub(crate) closed: bool,
+    /// Made by a restore to a point, and not claimed yet: what the archive holds beyond is to be void.
+    pub(crate) voids: bool,
+    /// Another owner took the archive over: nothing goes on from here unless it is told to.
+    pub(crate) superseded: bool,
     pub(crate) lanes: u32,
     pub(crate) tail_segment_bytes: u64,
     pub(crate) tail_segments: u32,
@@ -65,7 +72,7 @@ impl OpenRecord {
     /// `None` when it does not fit a slot.
     pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         let mut body = Writer::default();
-        body.bytes(&self.log.0).u32(self.epoch.0).u32(u32::from(self.closed)).u64(self.incarnation.0);
+        body.bytes(&self.log.0).u32(self.epoch.0).u32(self.flags()).u64(self.incarnation.0);
         body.u64(self.turn).bytes(&self.boot).u64(self.fingerprint).u32(self.lanes).u32(self.tail_segments);
         body.u64(self.tail_segment_bytes).u64(self.nvme_segment_bytes).u64(self.gsn.0).u64(self.claim);
         body.u32(self.archive.len() as u32)
@@ -89,12 +96,17 @@ impl OpenRecord {
         (block.len() <= OPEN_RECORD_BYTES).then_some(block)
     }
 
+    fn flags(&self) -> u32 {
+        let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+        flag(self.closed, CLOSED) | flag(self.voids, VOIDS) | flag(self.superseded, SUPERSEDED)
+    }
+
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
         Self::fields(&mut Reader(unseal_block(MAGIC, bytes)?)).ok_or(Unreadable::Damaged)
     }
 
     fn fields(body: &mut Reader<'_>) -> Option<Self> {
-        let (log, epoch, closed) = (LogId(body.id()?), Epoch(body.u32()?), body.u32()? != 0);
+        let (log, epoch, flags) = (LogId(body.id()?), Epoch(body.u32()?), body.u32()?);
         let (incarnation, turn) = (Incarnation(body.u64()?), body.u64()?);
         let (boot, fingerprint) = (body.id()?, body.u64()?);
         let (lanes, tail_segments) = (body.u32()?, body.u32()?);
@@ -119,7 +131,9 @@ impl OpenRecord {
             turn,
             boot,
             fingerprint,
-            closed,
+            closed: flags & CLOSED != 0,
+            voids: flags & VOIDS != 0,
+            superseded: flags & SUPERSEDED != 0,
             lanes,
             tail_segment_bytes,
             tail_segments,

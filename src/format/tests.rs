@@ -36,6 +36,8 @@ fn record() -> OpenRecord {
         boot: [0xb0; 16],
         fingerprint: 10,
         closed: true,
+        voids: false,
+        superseded: false,
         lanes: 2,
         tail_segment_bytes: 1 << 16,
         tail_segments: 4,

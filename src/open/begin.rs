@@ -5,21 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tierlog_tiers::nvme::FileName;
-use tierlog_tiers::object::Objects;
 use tierlog_tiers::tail::TailRead;
 
 use super::assemble::assemble;
 use super::places::{Places, geometry_of, without_nvme};
 use super::record::{first_record, next_record, write_everywhere};
-use crate::archive::{Archived, Archiver, Author, Claim, Claimed, claim, read_from};
+use crate::archive::{Archive, Archived, Archiver, Author, Claim};
 use crate::board::Water;
 use crate::catalogue::Entry;
 use crate::config::{Config, Geometry};
 use crate::engine::Engine;
 use crate::error::{Error, Refusal, Result};
 use crate::format::{EpochRange, OpenRecord};
+<<<<<<< HEAD
 use crate::host::{Env, Host};
 use crate::number::{Epoch, Lane, LogId, Lsn};
+=======
+use crate::host::Host;
+use crate::number::{Epoch, Incarnation, Lane, LogId, Lsn};
+>>>>>>> 7b6d41e (Archives on S3, Azure and Google; large cuts in parallel, compressed; restores to a point; fenced for good)
 use crate::recover::{Examined, Inputs, examine};
 use crate::runs::{Marks, Pool};
 
@@ -79,13 +83,14 @@ pub(super) struct Opening<H: Host> {
     pub(super) examined: Examined,
     pub(super) pool: Pool,
     pub(super) tails: Vec<Arc<H::Tail>>,
-    objects: Option<Arc<dyn Objects>>,
+    archive: Option<Archive>,
+    take_back: bool,
 }
 
 /// Opens, recovers, and starts a new epoch.
 pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<Engine<H::Tail>>, Recovered)> {
     let boot = host.boot_id()?;
-    let objects = host.objects(&config.archive)?;
+    let archive = Archive::open(host, &config.archive)?;
     let mut places = Places::open(host, &mut config)?;
     let fingerprint = places.nvme.fingerprint().map_err(Error::io("the superblock"))?;
     let old = known(&places)?;
@@ -112,9 +117,15 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     };
     let began = host.now();
     let examined = look(&places, &record, geometry, &marks, &lost)?;
+<<<<<<< HEAD
     let scanned = examined.scans.iter().map(|scan| scan.end.0 - scan.from.0).sum();
     let scan = Pass::of(scanned, &**host, began);
     let archived = look_at_archive(&config, objects.as_deref(), &record, &examined)?;
+=======
+    // A copy is never the one that takes an archive back.
+    let take_back = config.adopt && !created && record.fingerprint == fingerprint;
+    let archived = look_at_archive(&config, archive.as_ref(), &record, &examined, take_back)?;
+>>>>>>> 7b6d41e (Archives on S3, Azure and Google; large cuts in parallel, compressed; restores to a point; fenced for good)
 
     // From here on something is written.
     host.sign(&config)?;
@@ -136,7 +147,7 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     let taken = places.take_tails(&config, &geometry, &lost)?;
     next_record(&mut record, &**host, &config, boot, fingerprint, &examined, &taken, archived.as_ref());
     let tails: Vec<Arc<H::Tail>> = taken.into_iter().map(|(tail, _)| tail).collect();
-    let mut opening = Opening { places, geometry, record, marks, examined, pool, tails, objects };
+    let mut opening = Opening { places, geometry, record, marks, examined, pool, tails, archive, take_back };
     opening.write_record()?;
     if created {
         // A tail that knows only the first turn is of a log that never began: making it was interrupted.
@@ -210,32 +221,63 @@ impl TailRead for NoTail {
 
 fn look_at_archive(
     config: &Config,
-    objects: Option<&dyn Objects>,
+    archive: Option<&Archive>,
     record: &OpenRecord,
     examined: &Examined,
+    take_back: bool,
 ) -> Result<Option<Archived>> {
-    let address = &config.archive.address;
-    let Some(objects) = objects else {
+    if record.superseded && !take_back && !config.fork {
+        let (archive, number) = (record.archive.clone(), record.claim);
+        return Err(Refusal::Superseded { archive, number }.into());
+    }
+    let Some(archive) = archive else {
         if !record.archive.is_empty() {
             tracing::warn!(archive = record.archive, "this open does not archive, earlier ones did");
         }
         return Ok(None);
     };
-    let same = record.archive == *address;
-    let ours = |epoch, incarnation| {
-        (epoch, incarnation) == (record.epoch, record.incarnation)
-            || record.opens.contains(&(epoch, incarnation))
-    };
-    let from = if same { record.claim } else { 0 };
-    let archived = read_from(objects, address, record.log, record.lanes, from, ours)?;
-    for (lane, end) in archived.ends.iter().enumerate() {
-        let local = examined.media.board.published(Lane(lane as u32));
-        if *end > local {
-            let (archive, lane) = (address.clone(), Lane(lane as u32));
-            return Err(Refusal::ArchiveAhead { archive, lane, archived: *end, local }.into());
+    let address = archive.address.clone();
+    let same = record.archive == address;
+    if !same {
+        if !record.archive.is_empty() && !config.fork {
+            let known = record.archive.clone();
+            return Err(Refusal::OtherArchive { archive: address, known }.into());
+        }
+        if !config.archive.accept_unfenced && !archive.fences()? {
+            return Err(Refusal::Unfenced { archive: address }.into());
         }
     }
+    let claim = if same { record.claim } else { 0 };
+    let mut archived = archive.look(record.log, record.lanes, claim, ours(record))?;
+    let board = &examined.media.board;
+    let local = |lane: usize| board.published(Lane(lane as u32));
+    if let Some((number, ends)) = archived.foreign.take() {
+        if !take_back {
+            return Err(Refusal::Superseded { archive: address, number }.into());
+        }
+        tracing::warn!(number, "the archive is taken back: what another owner wrote is void");
+        archived.ends = ends;
+    }
+    if archived.claim == 0 {
+        // Nothing is there yet: it begins with what this directory still holds.
+        archived.ends = examined.media.lanes().map(|lane| examined.media.oldest_here(lane)).collect();
+    }
+    for (lane, end) in archived.ends.iter_mut().enumerate() {
+        let local = local(lane);
+        if *end > local && !(record.voids || take_back) {
+            let (archive, lane, archived) = (address, Lane(lane as u32), *end);
+            return Err(Refusal::ArchiveAhead { archive, lane, archived, local }.into());
+        }
+        *end = local.min(*end);
+    }
     Ok(Some(archived))
+}
+
+/// Whose objects are this directory's own: those of the newest open, and of those since the last claim known.
+fn ours(record: &OpenRecord) -> impl Fn(Epoch, Incarnation) -> bool {
+    let mut opens = record.opens.clone();
+    opens.push((record.epoch, record.incarnation));
+    move |epoch, incarnation| opens.contains(&(epoch, incarnation))
 }
 
 fn new_pool<H: Host>(
@@ -298,28 +340,33 @@ impl<H: Host> Opening<H> {
 
     /// Claims the next number; the record then names the claim.
     fn claim(&mut self, config: &Config, archived: Option<Archived>) -> Result<Option<Archiver>> {
-        let (Some(objects), Some(archived)) = (self.objects.clone(), archived) else { return Ok(None) };
-        let board = &self.examined.media.board;
-        let body = Claim {
-            geometry: self.geometry,
-            ranges: self.record.ranges.clone(),
-            archived: archived.ends.clone(),
+        let (Some(archive), Some(mut archived)) = (self.archive.clone(), archived) else { return Ok(None) };
+        let claimed = loop {
+            let claim = Claim { geometry: self.geometry, ranges: self.record.ranges.clone() };
+            match archive.claim(self.author(), &archived, claim, ours(&self.record))? {
+                Some(claimed) => break claimed,
+                // An earlier open's request arrived late: it is settled, and the next number is tried.
+                None => {
+                    let found = look_at_archive(
+                        config,
+                        Some(&archive),
+                        &self.record,
+                        &self.examined,
+                        self.take_back,
+                    )?;
+                    archived = found.unwrap_or(archived);
+                }
+            }
         };
-        let claimed: Claimed = claim(
-            &*self.places.host,
-            &*objects,
-            &config.archive.address,
-            self.author(),
-            archived.next,
-            body,
-        )?;
         self.record.claim = claimed.number;
         self.record.opens.clear();
+        (self.record.voids, self.record.superseded) = (false, false);
         self.record.turn += 1;
         self.write_record()?;
+        let board = &self.examined.media.board;
         for (lane, end) in archived.ends.iter().enumerate() {
             board.raise_water(Lane(lane as u32), Water::Archived, *end);
         }
-        Ok(Some(Archiver::new(self.places.host.clone(), objects, self.author(), claimed, archived.ends)))
+        Ok(Some(Archiver::new(archive, self.author(), claimed, archived.ends, &config.archive)))
     }
 }

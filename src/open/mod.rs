@@ -17,7 +17,7 @@ pub use begin::{LaneRecovered, Pass, Recovered};
 pub(crate) use begin::{NoTail, begin};
 pub(crate) use identity::{boot_id, owner_of, random, sign_owner};
 pub(crate) use places::{board_paths, geometry_of, map_error, nvme_error, tail_bytes};
-pub(crate) use record::write_closed;
+pub(crate) use record::{write_closed, write_superseded};
 pub(crate) use superblock::{
     SUPERBLOCK_BYTES, Superblock, foreign_tail, is_foreign_tail, owed_nothing, tail_trouble,
 };

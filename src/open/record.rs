@@ -27,6 +27,8 @@ pub(super) fn first_record(env: &dyn Env, geometry: &Geometry) -> OpenRecord {
         boot: [0; 16],
         fingerprint: 0,
         closed: true,
+        voids: false,
+        superseded: false,
         lanes: geometry.lanes,
         tail_segment_bytes: geometry.segment_bytes,
         tail_segments: geometry.segments,
@@ -60,7 +62,7 @@ pub(super) fn next_record<T: Tail>(
     record.incarnation = Incarnation(u64::from_le_bytes(random(env)));
     record.turn += 1;
     (record.boot, record.fingerprint, record.closed) = (boot, fingerprint, false);
-    record.gsn = examined.gsn;
+    record.gsn = examined.gsn.max(archived.map_or(Gsn(0), |archived| archived.gsn));
     record.tails =
         tails.iter().map(|(tail, id)| TailRecord { id: *id, medium: medium_number(tail.medium()) }).collect();
     record.ranges = still_there(examined);
@@ -106,6 +108,18 @@ pub(crate) fn write_closed<T: Tail>(engine: &Engine<T>, gsn: Gsn) -> Result<()> 
     *record = next;
     Ok(())
 }
+
+/// Another owner took the archive over: the next open says so, also without it.
+pub(crate) fn write_superseded<T: Tail>(engine: &Engine<T>) -> Result<()> {
+    let mut record = engine.record.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut next = record.clone();
+    next.turn += 1;
+    next.superseded = true;
+    write_everywhere(&engine.tails, &engine.superblock, &next)?;
+    *record = next;
+    Ok(())
+}
+
 /// One tier after the other, tails first.
 pub(super) fn write_everywhere<T: Tail>(
     tails: &[Arc<T>],

@@ -79,6 +79,12 @@ impl LaneCursor {
         self.segment = None;
     }
 
+    /// Gives up what was read ahead; costs a new search.
+    pub(crate) fn release(&mut self) {
+        self.segment = None;
+        self.window = Window::default();
+    }
+
     /// The epoch of the frame at `self.at`.
     pub(crate) fn range(&mut self) -> Option<(EpochRange, Seal)> {
         if self.range.is_none_or(|(range, _)| self.at >= range.end) {

@@ -12,10 +12,30 @@ pub(super) enum Address {
     Directory(PathBuf),
     /// `memory:NAME`: a store of this process, gone with it.
     Memory(String),
+    /// `s3://`, `az://`, `gs://`: a bucket on a network, and what names begin with there.
+    Bucket(Bucket),
+}
+
+/// A bucket of a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bucket {
+    pub(super) provider: Provider,
+    pub(super) name: String,
+    /// Without slashes at its ends; perhaps empty.
+    pub(super) prefix: String,
+}
+
+/// Whose store it is, or whose protocol it speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Provider {
+    S3,
+    Azure,
+    Google,
 }
 
 /// What can be written, for those who wrote something else.
-const KNOWN: &str = "known are file:///abs/dir, a plain path and memory:NAME";
+const KNOWN: &str = "known are s3://bucket/prefix, az://container/prefix, gs://bucket/prefix, file:///abs/dir, \
+                     a plain path and memory:NAME";
 
 impl Address {
     /// Reads an address. Only the scheme of an unknown one is ever shown: the rest may hold secrets.
@@ -30,6 +50,9 @@ impl Address {
                 "" => Err(refused(text, "a memory store has a name, as in memory:NAME")),
                 name => Ok(Self::Memory(name.to_owned())),
             },
+            Some("s3") => bucket(Provider::S3, text),
+            Some("az") => bucket(Provider::Azure, text),
+            Some("gs") => bucket(Provider::Google, text),
             Some(scheme) => Err(refused(scheme, &format!("no such kind of store; {KNOWN}"))),
         }
     }
@@ -53,6 +76,35 @@ fn directory(text: &str) -> Result<Address, ObjectError> {
     }
 }
 
+/// A bucket, and a prefix of plain characters: what stands there may be a secret that ended up in the wrong place, so an
+/// address that is not understood is not shown.
+fn bucket(provider: Provider, text: &str) -> Result<Address, ObjectError> {
+    let scheme = provider.scheme();
+    let wrong =
+        || refused(scheme, &format!("write {scheme}://bucket/prefix, of letters, digits and - _ . /"));
+    let rest = text.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")).ok_or_else(wrong)?;
+    let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let prefix = prefix.trim_end_matches('/');
+    let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let parts = || prefix.split('/');
+    let good = prefix.is_empty()
+        || parts().all(|part| !part.is_empty() && part != "." && part != ".." && plain(part));
+    if name.is_empty() || !plain(name) || !good {
+        return Err(wrong());
+    }
+    Ok(Address::Bucket(Bucket { provider, name: name.to_owned(), prefix: prefix.to_owned() }))
+}
+
+impl Provider {
+    pub(super) fn scheme(self) -> &'static str {
+        match self {
+            Provider::S3 => "s3",
+            Provider::Azure => "az",
+            Provider::Google => "gs",
+        }
+    }
+}
+
 fn refused(store: &str, cause: &str) -> ObjectError {
     ObjectError::Refused { store: store.to_owned(), cause: cause.to_owned() }
 }
@@ -62,6 +114,12 @@ impl fmt::Display for Address {
         match self {
             Self::Directory(path) => write!(f, "{}", path.display()),
             Self::Memory(name) => write!(f, "memory:{name}"),
+            Self::Bucket(Bucket { provider, name, prefix }) if prefix.is_empty() => {
+                write!(f, "{}://{name}", provider.scheme())
+            }
+            Self::Bucket(Bucket { provider, name, prefix }) => {
+                write!(f, "{}://{name}/{prefix}", provider.scheme())
+            }
         }
     }
 }
@@ -81,20 +139,46 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text).unwrap(), want, "{text}");
         }
+        let at = |provider, name: &str, prefix: &str| {
+            Address::Bucket(Bucket { provider, name: name.to_owned(), prefix: prefix.to_owned() })
+        };
+        for (text, want) in [
+            ("s3://b", at(Provider::S3, "b", "")),
+            ("s3://b.c-d/", at(Provider::S3, "b.c-d", "")),
+            ("az://c/x/y_1/", at(Provider::Azure, "c", "x/y_1")),
+            ("gs://b/p", at(Provider::Google, "b", "p")),
+        ] {
+            let address = Address::parse(text).unwrap();
+            assert_eq!(address, want, "{text}");
+            assert_eq!(Address::parse(&address.to_string()).unwrap(), want);
+        }
         let here = std::env::current_dir().unwrap();
         assert_eq!(Address::parse("sub/dir").unwrap(), Address::Directory(here.join("sub/dir")));
     }
 
     #[test]
     fn refuses_the_rest_without_telling_secrets() {
-        for text in
-            ["", "file:", "file:/a", "file://host/a", "file://a", "file:///a%20b", "memory:", "s3://key:PW@b"]
-        {
+        for text in [
+            "",
+            "file:",
+            "file:/a",
+            "file://host/a",
+            "file://a",
+            "file:///a%20b",
+            "memory:",
+            "s3://key:PW@b",
+            "s3://b/a//PW",
+            "s3://b/../PW",
+            "az://b/?sig=PW",
+            "s3:b/PW",
+            "s3://",
+            "swift://PW",
+        ] {
             let error = Address::parse(text).unwrap_err();
             assert!(matches!(error, ObjectError::Refused { .. }), "{text}: {error}");
             assert!(!error.to_string().contains("PW"), "{error}");
         }
-        let error = Address::parse("s3://bucket").unwrap_err().to_string();
-        assert!(error.starts_with("s3: no such kind of store; known are file:"), "{error}");
+        let error = Address::parse("ftp://host").unwrap_err().to_string();
+        assert!(error.starts_with("ftp: no such kind of store; known are s3:"), "{error}");
     }
 }

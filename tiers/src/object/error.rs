@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use super::ObjectError;
+use super::secret::scrub;
 
 /// An error of `store`, by its kind.
 pub(super) fn of_store(store: &str, error: &object_store::Error) -> ObjectError {
@@ -26,7 +27,7 @@ pub(super) fn of_io(store: &str, error: &io::Error) -> ObjectError {
 }
 
 fn sort(lasting: bool, store: &str, cause: String) -> ObjectError {
-    let store = store.to_owned();
+    let (store, cause) = (store.to_owned(), scrub(&cause));
     match lasting {
         true => ObjectError::Refused { store, cause },
         false => ObjectError::Unavailable { store, cause },

@@ -1,4 +1,4 @@
-//! The numbered sequence over `object_store`.
+//! The seam over `object_store`: calls that block, on a runtime of their own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::address::Address;
 use super::store::Store;
 use super::worker::{NoAnswer, Worker};
-use super::{Created, ObjectError, Objects, error};
+use super::{Counts, Created, DataName, Name, ObjectError, Objects, error};
 
 /// How a [`Sequence`] is opened.
 #[derive(Debug, Clone)]
@@ -17,22 +17,25 @@ pub struct SequenceOptions {
     /// Let a directory or memory of this machine stand for a store that survives the machine: for those who asked for
     /// it by name. Default `false`.
     pub accept_local: bool,
-    /// How long a call waits for its answer, and for the calls before it, until it is `Unavailable`: milliseconds, at
-    /// least 1. Default 30,000.
+    /// How long a call waits for its answer until it is `Unavailable`: milliseconds, at least 1. Default 30,000.
     pub timeout_ms: u64,
+    /// Where an S3 or Azure store answers, for MinIO and its like; default: as the environment says
+    /// (`AWS_ENDPOINT_URL`, `AZURE_STORAGE_ENDPOINT`), or the provider's own. `http://` is taken as it stands.
+    pub endpoint: Option<String>,
 }
 
 impl Default for SequenceOptions {
     fn default() -> Self {
-        Self { accept_local: false, timeout_ms: 30_000 }
+        Self { accept_local: false, timeout_ms: 30_000, endpoint: None }
     }
 }
 
-/// A numbered sequence in a directory or in memory: object `number` is `seq/` and twenty digits.
+/// Objects in a directory, in memory, or in a bucket.
 ///
-/// Calls block, one at a time, on a thread of this sequence's own: they may come from any thread, one of an
+/// Calls block, up to 32 at a time, on a thread of this sequence's own: they may come from any thread, one of an
 /// asynchronous runtime included. In a directory a create costs two fsyncs and is durable on return; a creator killed
-/// half-way leaves a `seq/*#*` file, which nothing reads.
+/// half-way leaves a `*#*` file, which nothing reads. Credentials come from the environment (`AWS_*`, `AZURE_*`,
+/// `GOOGLE_*`), and are never shown.
 pub struct Sequence {
     address: Address,
     accept_local: bool,
@@ -42,11 +45,13 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// Opens the sequence at `address`: `file:///abs/dir` or a plain path (made 0700 if missing), or `memory:NAME`, a
-    /// store that lives as long as this process.
+    /// Opens the store at `address`: `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix` (feature
+    /// `cloud`; nobody is asked yet), `file:///abs/dir` or a plain path (made 0700 if missing), or `memory:NAME`, a store
+    /// that lives as long as this process.
     ///
     /// # Errors
-    /// `Refused` for another kind of address and for a directory that cannot be made or read.
+    /// `Refused` for another kind of address, for credentials that make no sense, and for a directory that cannot be made
+    /// or read.
     pub fn open(address: &str, options: &SequenceOptions) -> Result<Self, ObjectError> {
         let address = Address::parse(address)?;
         let shown = address.to_string();
@@ -56,20 +61,10 @@ impl Sequence {
                 cause: "timeout_ms must be at least 1".to_owned(),
             });
         }
-        let store = Arc::new(Store::open(&address)?);
+        let store = Arc::new(Store::open(&address, options)?);
         let worker = Worker::start().map_err(|cause| error::of_io(&shown, &cause))?;
         let wait_max = Duration::from_millis(options.timeout_ms);
         Ok(Self { address, accept_local: options.accept_local, wait_max, store, worker })
-    }
-
-    /// Lets 16 creators race for a fresh name under `probe/`, and removes it: whether exactly one won, that is, whether
-    /// this store can fence.
-    ///
-    /// # Errors
-    /// [`ObjectError`], also where the probe's object cannot be removed.
-    pub fn probe(&self) -> Result<bool, ObjectError> {
-        let fresh = getrandom::u64().map_err(|cause| self.unavailable(format!("no random name: {cause}")))?;
-        self.run(move |store| async move { store.probe(fresh).await })
     }
 
     fn run<T, F>(&self, request: impl FnOnce(Arc<Store>) -> F) -> Result<T, ObjectError>
@@ -86,7 +81,7 @@ impl Sequence {
             }
             Err(NoAnswer::Dead) => Err(ObjectError::Refused {
                 store: self.address.to_string(),
-                cause: "its thread died of a panic: open it again, and report this".to_owned(),
+                cause: "a request died of a panic: report this".to_owned(),
             }),
         }
     }
@@ -97,26 +92,53 @@ impl Sequence {
 }
 
 impl Objects for Sequence {
-    fn create(&self, number: u64, body: &[u8]) -> Result<Created, ObjectError> {
+    fn create(&self, name: Name, body: &[u8]) -> Result<Created, ObjectError> {
         let body = Bytes::copy_from_slice(body);
-        self.run(move |store| async move { store.create(number, body).await })
+        self.run(move |store| async move { store.create(name, body).await })
     }
 
-    fn read(&self, number: u64) -> Result<Option<Vec<u8>>, ObjectError> {
-        self.run(move |store| async move { Ok(store.read(number).await?.map(Vec::from)) })
+    fn put(&self, name: Name, body: Arc<[u8]>) -> Result<(), ObjectError> {
+        self.run(move |store| async move { store.put(name, Bytes::from_owner(body)).await })
+    }
+
+    fn replace(&self, name: Name, old: Option<&[u8]>, new: &[u8]) -> Result<bool, ObjectError> {
+        let (old, new) = (old.map(Bytes::copy_from_slice), Bytes::copy_from_slice(new));
+        self.run(move |store| async move { store.replace(name, old, new).await })
+    }
+
+    fn read(&self, name: Name, bytes_max: Option<usize>) -> Result<Option<Vec<u8>>, ObjectError> {
+        self.run(move |store| async move { Ok(store.read(name, bytes_max).await?.map(Vec::from)) })
+    }
+
+    fn delete(&self, name: Name) -> Result<(), ObjectError> {
+        self.run(move |store| async move { store.delete(name).await })
+    }
+
+    fn list(&self, epoch: u32, incarnation: u64, from: u64) -> Result<Vec<DataName>, ObjectError> {
+        self.run(move |store| async move { store.list(epoch, incarnation, from).await })
+    }
+
+    fn probe(&self, racers: u32) -> Result<bool, ObjectError> {
+        let fresh = getrandom::u64().map_err(|cause| self.unavailable(format!("no random name: {cause}")))?;
+        self.run(move |store| async move { store.probe(fresh, racers).await })
+    }
+
+    fn counts(&self) -> Counts {
+        self.store.counter.counts()
     }
 
     fn describe(&self) -> String {
         let survives = match &self.address {
             Address::Directory(_) => "a directory of this machine, fsynced",
             Address::Memory(_) => "memory of this process, survives nothing",
+            Address::Bucket(_) => return format!("{}: objects on a network", self.address),
         };
         let accepted = if self.accept_local { "; stands for Machine, as asked for" } else { "" };
         format!("{}: {survives}{accepted}", self.address)
     }
 
     fn machine_safe(&self) -> bool {
-        self.accept_local
+        self.accept_local || matches!(self.address, Address::Bucket(_))
     }
 }
 

@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread;
 
-use super::{Created, OBJECT_BYTES_MAX, ObjectError, Objects, Sequence, SequenceOptions};
+use super::{Created, DataName, Name, OBJECT_BYTES_MAX, ObjectError, Objects, Sequence, SequenceOptions};
 
 fn open(address: &str) -> Sequence {
     Sequence::open(address, &SequenceOptions::default()).unwrap()
@@ -23,16 +23,24 @@ fn create_read_and_reopen() {
     let dir = tempfile::tempdir().unwrap();
     for address in addresses(dir.path(), "create_read_and_reopen") {
         let sequence = open(&address);
-        assert_eq!(sequence.read(7).unwrap(), None);
-        assert_eq!(sequence.create(7, b"mine").unwrap(), Created::Ours);
-        assert_eq!(sequence.create(7, b"mine").unwrap(), Created::Ours, "the same again: a lost answer");
-        assert_eq!(sequence.create(7, b"theirs").unwrap(), Created::Taken(b"mine".to_vec()));
-        assert_eq!(sequence.create(u64::MAX, b"").unwrap(), Created::Ours, "the last number, empty");
+        assert_eq!(sequence.read(Name::Number(7), None).unwrap(), None);
+        assert_eq!(sequence.create(Name::Number(7), b"mine").unwrap(), Created::Ours);
+        assert_eq!(
+            sequence.create(Name::Number(7), b"mine").unwrap(),
+            Created::Ours,
+            "the same again: a lost answer"
+        );
+        assert_eq!(sequence.create(Name::Number(7), b"theirs").unwrap(), Created::Taken(b"mine".to_vec()));
+        assert_eq!(
+            sequence.create(Name::Number(u64::MAX), b"").unwrap(),
+            Created::Ours,
+            "the last number, empty"
+        );
         drop(sequence);
         let again = open(&address);
-        assert_eq!(again.read(7).unwrap().as_deref(), Some(&b"mine"[..]));
-        assert_eq!(again.read(u64::MAX).unwrap().as_deref(), Some(&b""[..]));
-        assert_eq!(again.read(8).unwrap(), None);
+        assert_eq!(again.read(Name::Number(7), None).unwrap().as_deref(), Some(&b"mine"[..]));
+        assert_eq!(again.read(Name::Number(u64::MAX), None).unwrap().as_deref(), Some(&b""[..]));
+        assert_eq!(again.read(Name::Number(8), None).unwrap(), None);
     }
 }
 
@@ -43,14 +51,18 @@ fn one_of_many_creators_wins_each_number() {
         let outcomes = thread::scope(|scope| {
             let creator = |me: u8| {
                 let sequence = open(&address);
-                move || (0..20).map(|number| sequence.create(number, &[me]).unwrap()).collect::<Vec<_>>()
+                move || {
+                    (0..20)
+                        .map(|number| sequence.create(Name::Number(number), &[me]).unwrap())
+                        .collect::<Vec<_>>()
+                }
             };
             let creators: Vec<_> = (0..6).map(|me| scope.spawn(creator(me))).collect();
             creators.into_iter().map(|creator| creator.join().unwrap()).collect::<Vec<_>>()
         });
         let sequence = open(&address);
         for number in 0..20 {
-            let there = sequence.read(number).unwrap().unwrap();
+            let there = sequence.read(Name::Number(number), None).unwrap().unwrap();
             for (me, outcomes) in outcomes.iter().enumerate() {
                 let want = if there == [me as u8] { Created::Ours } else { Created::Taken(there.clone()) };
                 assert_eq!(outcomes[number as usize], want, "creator {me}, number {number}");
@@ -65,7 +77,7 @@ fn a_store_that_fences_passes_the_probe_and_is_left_clean() {
     for address in addresses(dir.path(), "probe") {
         let sequence = open(&address);
         for _ in 0..5 {
-            assert!(sequence.probe().unwrap());
+            assert!(sequence.probe(16).unwrap());
         }
     }
     assert_eq!(fs::read_dir(dir.path().join("a/b/probe")).unwrap().count(), 0);
@@ -77,14 +89,14 @@ fn no_object_above_the_bound_is_read_or_written() {
     let sequence = open(dir.path().to_str().unwrap());
     let file = fs::File::create(dir.path().join("seq/00000000000000000003")).unwrap();
     file.set_len(OBJECT_BYTES_MAX as u64 + 1).unwrap();
-    let error = sequence.read(3).unwrap_err();
+    let error = sequence.read(Name::Number(3), None).unwrap_err();
     assert!(is_refused(&error), "{error}");
     assert!(error.to_string().contains("seq/00000000000000000003"), "{error}");
-    let error = sequence.create(3, b"ours").unwrap_err();
+    let error = sequence.create(Name::Number(3), b"ours").unwrap_err();
     assert!(is_refused(&error), "{error}");
-    let error = sequence.create(4, &vec![0; OBJECT_BYTES_MAX + 1]).unwrap_err();
+    let error = sequence.create(Name::Number(4), &vec![0; OBJECT_BYTES_MAX + 1]).unwrap_err();
     assert!(is_refused(&error), "{error}");
-    assert_eq!(sequence.read(4).unwrap(), None);
+    assert_eq!(sequence.read(Name::Number(4), None).unwrap(), None);
 }
 
 #[test]
@@ -92,10 +104,18 @@ fn directories_are_private_and_names_plain() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("of %41 #1?").join("b");
     let sequence = open(root.to_str().unwrap());
-    sequence.create(42, b"x").unwrap();
+    sequence.create(Name::Number(42), b"x").unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    for made in [root.parent().unwrap(), &root, &root.join("seq"), &root.join("probe")] {
+    let data = DataName { epoch: 1, incarnation: 2, number: 42, index: 0 };
+    sequence.put(Name::Data(data), b"y"[..].into()).unwrap();
+    let folder = root.join("data/0000000001-0000000000000002");
+    for made in
+        [root.parent().unwrap(), &root, &root.join("seq"), &root.join("probe"), &root.join("data"), &folder]
+    {
         assert_eq!(mode(made), 0o700, "{}", made.display());
+    }
+    for written in [root.join("seq/00000000000000000042"), folder.join("00000000000000000042-000000")] {
+        assert_eq!(mode(&written), 0o600, "{}", written.display());
     }
     assert_eq!(fs::read(root.join("seq/00000000000000000042")).unwrap(), b"x");
     assert_eq!(fs::read_dir(root.join("seq")).unwrap().count(), 1, "no leftovers");
@@ -116,9 +136,9 @@ fn a_directory_that_cannot_be_made_or_written_is_refused() {
     let sequence = open(root.to_str().unwrap());
     fs::remove_dir(root.join("seq")).unwrap();
     fs::write(root.join("seq"), b"").unwrap();
-    let error = sequence.create(1, b"x").unwrap_err();
+    let error = sequence.create(Name::Number(1), b"x").unwrap_err();
     assert!(is_refused(&error), "{error}");
-    let error = sequence.read(1).unwrap_err();
+    let error = sequence.read(Name::Number(1), None).unwrap_err();
     assert!(is_refused(&error), "{error}");
 }
 
@@ -145,19 +165,23 @@ fn after_a_failure_that_may_have_written_nothing_is_created_until_reopened() {
     fs::write(root.join("seq/00000000000000000006"), b"theirs").unwrap();
 
     for number in [4, 6] {
-        let error = sequence.create(number, b"ours").unwrap_err().to_string();
+        let error = sequence.create(Name::Number(number), b"ours").unwrap_err().to_string();
         assert!(error.contains("too long"), "nothing of ours is there: {error}");
     }
-    let error = sequence.create(5, b"ours").unwrap_err();
+    let error = sequence.create(Name::Number(5), b"ours").unwrap_err();
     assert!(is_refused(&error) && error.to_string().contains("not known to be durable"), "{error}");
-    let error = sequence.create(4, b"ours").unwrap_err();
+    let error = sequence.create(Name::Number(4), b"ours").unwrap_err();
     assert!(is_refused(&error) && error.to_string().contains("an earlier write"), "{error}");
-    assert_eq!(sequence.read(5).unwrap().as_deref(), Some(&b"ours"[..]), "reading goes on");
+    assert_eq!(
+        sequence.read(Name::Number(5), None).unwrap().as_deref(),
+        Some(&b"ours"[..]),
+        "reading goes on"
+    );
 }
 
 #[test]
 fn foreign_schemes_and_no_time_are_refused() {
-    let error = Sequence::open("s3://bucket/prefix", &SequenceOptions::default()).unwrap_err();
+    let error = Sequence::open("swift://bucket/prefix", &SequenceOptions::default()).unwrap_err();
     assert!(is_refused(&error) && error.to_string().contains("memory:NAME"), "{error}");
     let hasty = SequenceOptions { timeout_ms: 0, ..SequenceOptions::default() };
     assert!(is_refused(&Sequence::open("memory:hasty", &hasty).unwrap_err()));
@@ -183,8 +207,59 @@ fn works_on_a_thread_of_another_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let sequence = open(dir.path().to_str().unwrap());
-        assert_eq!(sequence.create(1, b"x").unwrap(), Created::Ours);
-        assert!(sequence.probe().unwrap());
+        assert_eq!(sequence.create(Name::Number(1), b"x").unwrap(), Created::Ours);
+        assert!(sequence.probe(16).unwrap());
         drop(sequence);
     });
+}
+
+#[test]
+fn data_objects_are_listed_by_open_and_number_and_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    for address in addresses(dir.path(), "data_objects") {
+        let sequence = open(&address);
+        let name = |incarnation, number, index| DataName { epoch: 3, incarnation, number, index };
+        for (incarnation, number, index) in [(1, 9, 0), (1, 10, 1), (1, 10, 0), (2, 10, 0)] {
+            sequence.put(Name::Data(name(incarnation, number, index)), vec![7; 100].into()).unwrap();
+        }
+        assert_eq!(sequence.read(Name::Data(name(1, 9, 0)), Some(40)).unwrap().unwrap(), vec![7; 40]);
+        assert_eq!(sequence.read(Name::Data(name(1, 9, 0)), Some(400)).unwrap().unwrap(), vec![7; 100]);
+        let mut listed = sequence.list(3, 1, 10).unwrap();
+        listed.sort();
+        assert_eq!(listed, [name(1, 10, 0), name(1, 10, 1)]);
+        assert!(sequence.list(4, 1, 0).unwrap().is_empty());
+        for _ in 0..2 {
+            sequence.delete(Name::Data(name(1, 10, 0))).unwrap();
+        }
+        assert_eq!(sequence.read(Name::Data(name(1, 10, 0)), None).unwrap(), None);
+        assert_eq!(sequence.list(3, 1, 0).unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn what_is_replaced_is_what_was_read() {
+    let dir = tempfile::tempdir().unwrap();
+    for address in addresses(dir.path(), "replace") {
+        let sequence = open(&address);
+        assert!(!sequence.replace(Name::Base, Some(b"x"), b"one").unwrap(), "there is none");
+        assert!(sequence.replace(Name::Base, None, b"one").unwrap());
+        assert!(!sequence.replace(Name::Base, None, b"two").unwrap());
+        assert!(!sequence.replace(Name::Base, Some(b"zero"), b"two").unwrap());
+        assert!(sequence.replace(Name::Base, Some(b"one"), b"two").unwrap());
+        assert_eq!(sequence.read(Name::Base, None).unwrap().unwrap(), b"two");
+    }
+}
+
+#[test]
+fn requests_and_bytes_are_counted() {
+    let sequence = open("memory:counted");
+    sequence.create(Name::Number(1), b"123").unwrap();
+    sequence.create(Name::Number(1), b"4567").unwrap();
+    sequence.read(Name::Number(1), None).unwrap();
+    sequence.read(Name::Number(2), None).unwrap();
+    sequence.list(1, 1, 0).unwrap();
+    sequence.delete(Name::Number(1)).unwrap();
+    let counts = sequence.counts();
+    assert_eq!((counts.puts, counts.gets, counts.lists, counts.deletes), (2, 3, 1, 1), "settling reads");
+    assert_eq!((counts.bytes_sent, counts.bytes_received), (7, 6));
 }

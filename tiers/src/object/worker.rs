@@ -1,26 +1,34 @@
-//! A thread that runs requests one after the other, on a runtime of its own: callers only wait, and may themselves be
-//! threads of somebody else's runtime, where blocking on a second one panics.
+//! A thread that runs requests on a runtime of its own: callers only wait, and may themselves be threads of somebody
+//! else's runtime, where blocking on a second one panics.
 //!
-//! A request is never cancelled: one that its caller no longer waits for still runs to its end, before the next, and
-//! what it finds out about the store is not lost.
+//! A request that has begun is never cancelled: one that its caller no longer waits for still runs to its end, and what
+//! it finds out about the store is not lost. Requests run side by side, a bounded number at a time.
 
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinSet;
 
-type Job = Box<dyn FnOnce(&Runtime) + Send>;
+type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// How many requests may wait: what a store that hangs can make us hold.
+/// How many requests run at a time.
+const RUNNING_MAX: usize = 32;
+/// How many more may wait: what a store that hangs can make us hold.
 const WAITING_MAX: usize = 64;
 
-/// The thread; it ends when this is dropped and the request in hand is done.
+/// The thread; it ends when this is dropped and the requests in hand are done.
 #[derive(Debug)]
 pub(super) struct Worker {
-    jobs: SyncSender<Job>,
+    jobs: Sender<Job>,
 }
 
 /// Why there is no answer.
@@ -30,24 +38,25 @@ pub(super) enum NoAnswer {
     Late,
     /// Too many are waiting: the request is not carried out.
     Busy,
-    /// The thread has died of a panic, in this request or earlier.
+    /// The request has died of a panic.
     Dead,
 }
 
 impl Worker {
     /// Starts the thread.
     pub(super) fn start() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().build()?;
-        let (jobs, queue) = sync_channel::<Job>(WAITING_MAX);
-        thread::Builder::new().name("tierlog-object".to_owned()).spawn(move || {
-            for job in queue {
-                job(&runtime);
-            }
-        })?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (jobs, queue) = channel::<Job>(WAITING_MAX);
+        let work = move || {
+            runtime.block_on(run_all(queue));
+            // Blocking calls that hang are left behind.
+            runtime.shutdown_background();
+        };
+        thread::Builder::new().name("tierlog-object".to_owned()).spawn(work)?;
         Ok(Self { jobs })
     }
 
-    /// Runs `request` after those before it, and waits up to `wait_max` for its end.
+    /// Runs `request`, and waits up to `wait_max` for its end.
     pub(super) fn run<T: Send + 'static>(
         &self,
         wait_max: Duration,
@@ -56,15 +65,15 @@ impl Worker {
         let (reply, answer) = sync_channel(1);
         let waiting = Arc::new(());
         let awaited = Arc::downgrade(&waiting);
-        let job: Job = Box::new(move |runtime| {
+        let job: Job = Box::pin(async move {
             if awaited.strong_count() > 0 {
                 // Nobody takes a late answer, and nobody misses it.
-                let _ = reply.send(runtime.block_on(request));
+                let _ = reply.send(request.await);
             }
         });
         self.jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => NoAnswer::Busy,
-            TrySendError::Disconnected(_) => NoAnswer::Dead,
+            TrySendError::Closed(_) => NoAnswer::Dead,
         })?;
         answer.recv_timeout(wait_max).map_err(|error| match error {
             RecvTimeoutError::Timeout => NoAnswer::Late,
@@ -73,66 +82,75 @@ impl Worker {
     }
 }
 
+async fn run_all(mut queue: Receiver<Job>) {
+    let room = Arc::new(Semaphore::new(RUNNING_MAX));
+    let mut running = JoinSet::new();
+    loop {
+        // The semaphore is never closed.
+        let Ok(place) = room.clone().acquire_owned().await else { return };
+        let Some(job) = queue.recv().await else { break };
+        running.spawn(async move {
+            job.await;
+            drop(place);
+        });
+        while running.try_join_next().is_some() {}
+    }
+    while running.join_next().await.is_some() {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::mpsc::channel;
+    use tokio::sync::oneshot;
 
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
-    fn a_late_request_runs_to_its_end_and_an_abandoned_one_not_at_all() {
+    fn a_late_request_runs_to_its_end_and_holds_up_no_other() {
         let worker = Worker::start().unwrap();
-        let (open, gate) = channel::<()>();
-        let (start, started) = channel();
+        let (open, gate) = oneshot::channel::<()>();
         let (done, ended) = channel();
-        let also_done = done.clone();
-        let late = thread::scope(|scope| {
-            let late = scope.spawn(|| {
-                worker.run(Duration::from_secs(2), async move {
-                    start.send(()).unwrap();
-                    gate.recv().unwrap();
-                    done.send("late").unwrap();
-                })
-            });
-            started.recv().unwrap();
-            late.join().unwrap()
+        let late = worker.run(Duration::from_millis(100), async move {
+            gate.await.unwrap();
+            done.send("late").unwrap();
         });
         assert_eq!(late, Err(NoAnswer::Late));
-        let abandoned =
-            worker.run(Duration::from_millis(1), async move { also_done.send("abandoned").unwrap() });
-        assert_eq!(abandoned, Err(NoAnswer::Late));
-        open.send(()).unwrap();
         assert_eq!(worker.run(LONG, async { 7 }), Ok(7));
+        open.send(()).unwrap();
         assert_eq!(ended.iter().collect::<Vec<_>>(), ["late"]);
     }
 
     #[test]
-    fn a_hanging_request_holds_up_a_bounded_number() {
+    fn a_store_that_hangs_holds_a_bounded_number() {
         let worker = Worker::start().unwrap();
-        let (open, gate) = channel::<()>();
-        let (start, started) = channel();
-        thread::scope(|scope| {
-            let hanging = scope.spawn(|| {
-                worker.run(LONG, async move {
-                    start.send(()).unwrap();
-                    gate.recv()
-                })
-            });
-            started.recv().unwrap();
-            for _ in 0..WAITING_MAX {
-                assert_eq!(worker.run(Duration::from_millis(1), async {}), Err(NoAnswer::Late));
-            }
-            assert_eq!(worker.run(LONG, async {}), Err(NoAnswer::Busy));
-            open.send(()).unwrap();
-            assert_eq!(hanging.join().unwrap(), Ok(Ok(())));
-        });
+        let gate = Arc::new(Semaphore::new(0));
+        let hang = || {
+            let gate = gate.clone();
+            async move { drop(gate.acquire().await) }
+        };
+        // One more is taken off the queue for its turn.
+        for _ in 0..RUNNING_MAX + WAITING_MAX {
+            assert_eq!(worker.run(Duration::from_millis(1), hang()), Err(NoAnswer::Late));
+        }
+        let (ran, told) = channel();
+        let busy = worker.run(LONG, async move { ran.send(()).unwrap() });
+        assert_eq!(busy, Err(NoAnswer::Busy));
+        gate.add_permits(RUNNING_MAX);
+        // What nobody waits for any more is not begun.
+        while worker.run(LONG, async {}) == Err(NoAnswer::Busy) {}
+        assert!(told.try_recv().is_err());
+        let until = std::time::Instant::now() + LONG;
+        while gate.available_permits() < RUNNING_MAX && std::time::Instant::now() < until {
+            thread::yield_now();
+        }
+        assert_eq!(gate.available_permits(), RUNNING_MAX);
     }
 
     #[test]
-    fn a_panic_is_told_now_and_later() {
+    fn a_panic_ends_its_request_alone() {
         let worker = Worker::start().unwrap();
         assert_eq!(worker.run(LONG, async { panic!("on purpose") }), Err::<(), _>(NoAnswer::Dead));
-        assert_eq!(worker.run(LONG, async {}), Err(NoAnswer::Dead));
+        assert_eq!(worker.run(LONG, async { 1 }), Ok(1));
     }
 }

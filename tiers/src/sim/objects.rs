@@ -7,9 +7,11 @@ use super::event::Event;
 use super::fault::{ObjectFault, ObjectOperation};
 use super::live::{Frozen, Live, Shared};
 use super::mutant::Mutant;
-use crate::object::{Created, OBJECT_BYTES_MAX, ObjectError, Objects};
+use crate::object::{Counts, Created, DataName, Name, OBJECT_BYTES_MAX, ObjectError, Objects};
 
 const STORE: &str = "sim/objects";
+/// The simulation knows objects of the sequence; nothing is large or old enough there for others.
+const NUMBERS_ONLY: &str = "only objects of the sequence are simulated";
 
 /// A simulated object store: [`World::objects`](super::World::objects).
 #[derive(Clone)]
@@ -74,7 +76,8 @@ impl SimObjects {
 }
 
 impl Objects for SimObjects {
-    fn create(&self, number: u64, body: &[u8]) -> Result<Created, ObjectError> {
+    fn create(&self, name: Name, body: &[u8]) -> Result<Created, ObjectError> {
+        let Name::Number(number) = name else { return Err(refused(NUMBERS_ONLY)) };
         if body.len() > OBJECT_BYTES_MAX {
             return Err(refused("an object too large"));
         }
@@ -123,7 +126,8 @@ impl Objects for SimObjects {
         }
     }
 
-    fn read(&self, number: u64) -> Result<Option<Vec<u8>>, ObjectError> {
+    fn read(&self, name: Name, bytes_max: Option<usize>) -> Result<Option<Vec<u8>>, ObjectError> {
+        let Name::Number(number) = name else { return Ok(None) };
         let live = &mut *self.world.lock();
         apply_due(live).map_err(unavailable)?;
         let fault = live.plan.object(ObjectOperation::Read);
@@ -135,10 +139,37 @@ impl Objects for SimObjects {
         let found = live.model.objects.objects.get(&number).filter(|_| !stale).map(|body| body.to_vec());
         live.emit(Event::ObjectRead { number, found: found.as_ref().map(Vec::len) }).map_err(unavailable)?;
         match fault {
-            None | Some(ObjectFault::Duplicate) => Ok(found),
+            None | Some(ObjectFault::Duplicate) => Ok(found.map(|mut body| {
+                body.truncate(bytes_max.unwrap_or(usize::MAX));
+                body
+            })),
             Some(ObjectFault::Refused) => Err(refused("not allowed")),
             Some(_) => Err(unavailable("an error")),
         }
+    }
+
+    fn put(&self, _: Name, _: Arc<[u8]>) -> Result<(), ObjectError> {
+        Err(refused(NUMBERS_ONLY))
+    }
+
+    fn replace(&self, _: Name, _: Option<&[u8]>, _: &[u8]) -> Result<bool, ObjectError> {
+        Err(refused(NUMBERS_ONLY))
+    }
+
+    fn delete(&self, _: Name) -> Result<(), ObjectError> {
+        Err(refused(NUMBERS_ONLY))
+    }
+
+    fn list(&self, _: u32, _: u64, _: u64) -> Result<Vec<DataName>, ObjectError> {
+        Ok(Vec::new())
+    }
+
+    fn probe(&self, _: u32) -> Result<bool, ObjectError> {
+        Ok(!self.world.lock().is(Mutant::CreateOverwrites))
+    }
+
+    fn counts(&self) -> Counts {
+        Counts::default()
     }
 
     fn describe(&self) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use tierlog_tiers::object::{Created, Objects};
+use tierlog_tiers::object::{Created, Name, Objects};
 use tierlog_tiers::sim::{World, WorldOptions};
 
 /// Where one sequence is: each call is another client of it.
@@ -21,24 +21,28 @@ impl Place for Simulated {
 
 fn a_number_is_created_once(place: &impl Place) {
     let objects = place.open();
-    assert_eq!(objects.read(7).unwrap(), None);
-    assert_eq!(objects.create(7, b"mine").unwrap(), Created::Ours);
-    assert_eq!(objects.create(7, b"mine").unwrap(), Created::Ours, "the same again: a lost answer");
-    assert_eq!(objects.create(7, b"theirs").unwrap(), Created::Taken(b"mine".to_vec()));
-    assert_eq!(place.open().create(7, b"mine too").unwrap(), Created::Taken(b"mine".to_vec()));
-    assert_eq!(objects.read(7).unwrap().as_deref(), Some(&b"mine"[..]));
+    assert_eq!(objects.read(Name::Number(7), None).unwrap(), None);
+    assert_eq!(objects.create(Name::Number(7), b"mine").unwrap(), Created::Ours);
+    assert_eq!(
+        objects.create(Name::Number(7), b"mine").unwrap(),
+        Created::Ours,
+        "the same again: a lost answer"
+    );
+    assert_eq!(objects.create(Name::Number(7), b"theirs").unwrap(), Created::Taken(b"mine".to_vec()));
+    assert_eq!(place.open().create(Name::Number(7), b"mine too").unwrap(), Created::Taken(b"mine".to_vec()));
+    assert_eq!(objects.read(Name::Number(7), None).unwrap().as_deref(), Some(&b"mine"[..]));
 }
 
 fn every_number_and_an_empty_body_will_do(place: &impl Place) {
     let objects = place.open();
     for number in [0, 1, u64::MAX] {
-        assert_eq!(objects.create(number, b"").unwrap(), Created::Ours);
-        assert_eq!(place.open().read(number).unwrap().as_deref(), Some(&b""[..]));
+        assert_eq!(objects.create(Name::Number(number), b"").unwrap(), Created::Ours);
+        assert_eq!(place.open().read(Name::Number(number), None).unwrap().as_deref(), Some(&b""[..]));
     }
     let large: Vec<u8> = (0..1 << 20).map(|at| at as u8).collect();
-    assert_eq!(objects.create(2, &large).unwrap(), Created::Ours);
-    assert_eq!(objects.read(2).unwrap().as_deref(), Some(&large[..]));
-    assert_eq!(objects.read(3).unwrap(), None);
+    assert_eq!(objects.create(Name::Number(2), &large).unwrap(), Created::Ours);
+    assert_eq!(objects.read(Name::Number(2), None).unwrap().as_deref(), Some(&large[..]));
+    assert_eq!(objects.read(Name::Number(3), None).unwrap(), None);
     assert!(!objects.describe().is_empty());
 }
 
@@ -46,14 +50,16 @@ fn one_of_many_creators_wins_each_number(place: &impl Place) {
     let outcomes = thread::scope(|scope| {
         let creator = |me: u8| {
             let objects = place.open();
-            move || (0..20).map(|number| objects.create(number, &[me]).unwrap()).collect::<Vec<_>>()
+            move || {
+                (0..20).map(|number| objects.create(Name::Number(number), &[me]).unwrap()).collect::<Vec<_>>()
+            }
         };
         let creators: Vec<_> = (0..6).map(|me| scope.spawn(creator(me))).collect();
         creators.into_iter().map(|creator| creator.join().unwrap()).collect::<Vec<_>>()
     });
     let objects = place.open();
     for number in 0..20 {
-        let there = objects.read(number).unwrap().unwrap();
+        let there = objects.read(Name::Number(number), None).unwrap().unwrap();
         for (me, outcomes) in outcomes.iter().enumerate() {
             let want = if there == [me as u8] { Created::Ours } else { Created::Taken(there.clone()) };
             assert_eq!(outcomes[number as usize], want, "creator {me}, number {number}");

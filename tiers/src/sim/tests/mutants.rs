@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::Clock;
 use crate::nvme::{Block, FileName, Nvme};
-use crate::object::Created;
+use crate::object::{Created, Name};
 use crate::sim::{FileFault, FileOperation, Mutant, NvmeOptions, ObjectFault, ObjectOperation, Plan};
 use crate::tail::TailLane;
 
@@ -153,21 +153,21 @@ fn objects_keep(promise: Mutant, world: &World) -> bool {
     match promise {
         Mutant::CreateOverwrites | Mutant::ConflictIsOurs => {
             world.put_object(1, Some(b"theirs"));
-            objects.create(1, b"mine").unwrap() == Created::Taken(b"theirs".to_vec())
-                && objects.read(1).unwrap().as_deref() == Some(b"theirs")
+            objects.create(Name::Number(1), b"mine").unwrap() == Created::Taken(b"theirs".to_vec())
+                && objects.read(Name::Number(1), None).unwrap().as_deref() == Some(b"theirs")
         }
         Mutant::LostAnswerRefused => {
             world.fail(Plan::none().object_fault(ObjectOperation::Create, 1, 1, ObjectFault::LostAnswer));
-            objects.create(1, b"mine").unwrap_err();
-            objects.create(1, b"mine").is_ok()
+            objects.create(Name::Number(1), b"mine").unwrap_err();
+            objects.create(Name::Number(1), b"mine").is_ok()
         }
         Mutant::CreateEarly => {
-            objects.create(1, b"mine").unwrap();
+            objects.create(Name::Number(1), b"mine").unwrap();
             world.crash(Crash::Machine).combinations() == 1
         }
         Mutant::ObjectStale => {
-            objects.create(1, b"mine").unwrap();
-            objects.read(1).unwrap().is_some()
+            objects.create(Name::Number(1), b"mine").unwrap();
+            objects.read(Name::Number(1), None).unwrap().is_some()
         }
         _ => unreachable!("{promise:?} is not of objects"),
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::clock::Clock;
 use crate::nvme::{Block, FileName, Nvme};
+use crate::object::Name;
 use crate::sim::ClockOptions;
 use crate::tail::{MapError, TailLane};
 
@@ -17,7 +18,7 @@ fn scripted() -> World {
         lane.fence().unwrap();
         world.note(format!("committed {round}"));
         file.write_durable(0, &Block::zeroed(4096)).unwrap();
-        world.objects().create(round, b"body").unwrap();
+        world.objects().create(Name::Number(round), b"body").unwrap();
         world.clock(0).now_ns();
     }
     world
@@ -72,7 +73,7 @@ fn a_frozen_world_stands_still_and_says_so() {
     assert!(tail.persist(0, 64).is_err() && tail.write(0, &[]).is_err());
     assert!(file.write_durable(0, &Block::zeroed(4096)).is_err() && file.flush().is_err());
     assert!(world.nvme(0).create(FileName::Segment(2), 4096).is_err());
-    assert!(world.objects().create(1, b"x").is_err());
+    assert!(world.objects().create(Name::Number(1), b"x").is_err());
     assert!(!world.note("acknowledged"));
     let mut out = [0; 8];
     tail.read(0, &mut out).unwrap();

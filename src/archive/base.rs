@@ -1,0 +1,145 @@
+//! Where a sequence begins by now: the object `base`, raised before numbers are deleted.
+
+use tierlog_tiers::object::Name;
+
+use super::sequence::{Archive, archive_error};
+use crate::error::{Refusal, Result};
+use crate::format::{Reader, Unreadable, Writer, seal_block_of, unseal_block_of};
+use crate::number::{Gsn, LogId, Lsn};
+
+const MAGIC: [u8; 8] = *b"TIERBAS1";
+const BASE_VERSION: u32 = 1;
+/// A thousand lanes.
+const BASE_BYTES_MAX: usize = 64 << 10;
+
+/// The first number that is still whole, and where each lane begins there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Base {
+    pub(crate) log: LogId,
+    pub(crate) number: u64,
+    pub(crate) starts: Vec<Lsn>,
+}
+
+impl Base {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.bytes(&self.log.0).u64(self.number).u32(self.starts.len() as u32).u32(0);
+        self.starts.iter().for_each(|lsn| {
+            out.u64(lsn.0);
+        });
+        seal_block_of(MAGIC, BASE_VERSION, &out.0)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let mut from = Reader(unseal_block_of(MAGIC, BASE_VERSION, bytes)?);
+        let mut take = || {
+            let (log, number, lanes, _) = (LogId(from.id()?), from.u64()?, from.u32()?, from.u32()?);
+            Some(Base { log, number, starts: from.many(lanes, 8, Reader::lsn)? })
+        };
+        take().ok_or(Unreadable::Damaged)
+    }
+}
+
+impl Archive {
+    /// Where the sequence begins; number 1 where nothing was ever deleted.
+    ///
+    /// # Errors
+    /// A refusal naming the object, the store's own.
+    pub(crate) fn base(&self, log: Option<LogId>) -> Result<Base> {
+        let found = self.objects.read(Name::Base, Some(BASE_BYTES_MAX)).map_err(archive_error)?;
+        let Some(bytes) = found else {
+            return Ok(Base { log: log.unwrap_or_default(), number: 1, starts: Vec::new() });
+        };
+        match Base::decode(&bytes) {
+            Ok(base) if log.is_some_and(|log| log != base.log) => {
+                Err(self.foreign(Name::Base, format!("of log {}", base.log)))
+            }
+            Ok(base) => Ok(base),
+            Err(unreadable) => Err(self.unreadable(Name::Base, unreadable, BASE_VERSION)),
+        }
+    }
+
+    /// Raises the base, so that a restore begins there; false if somebody else raised it meanwhile.
+    fn raise_base(&self, base: &Base) -> Result<bool> {
+        let old = self.objects.read(Name::Base, Some(BASE_BYTES_MAX)).map_err(archive_error)?;
+        if let Some(bytes) = &old
+            && Base::decode(bytes).is_ok_and(|there| there.number >= base.number)
+        {
+            return Ok(false);
+        }
+        self.objects.replace(Name::Base, old.as_deref(), &base.encode()).map_err(archive_error)
+    }
+
+    /// Gives up what is stamped below `before`, as far as it fills objects in the front of the sequence. Returns how many
+    /// objects were deleted.
+    ///
+    /// # Errors
+    /// A refusal naming an object, the store's own.
+    pub(crate) fn trim_before(&self, log: LogId, before: Gsn) -> Result<u64> {
+        let base = self.base(Some(log))?;
+        let end = self.end_behind(Some(log), base.number)?;
+        let keep = self.first_at(log, base.number..end, before)?;
+        self.trim(&base, log, keep)
+    }
+
+    /// Gives up everything before number `keep`: raises the base to it, then deletes, data first, all but claims.
+    /// Interrupted, it leaves objects that nothing reads.
+    fn trim(&self, base: &Base, log: LogId, keep: u64) -> Result<u64> {
+        let Some(last) = self.head(Some(log), keep.saturating_sub(1))? else { return Ok(0) };
+        if keep <= base.number {
+            return Ok(0);
+        }
+        let after = Base { log, number: keep, starts: last.ends };
+        if !self.raise_base(&after)? {
+            return Ok(0);
+        }
+        let mut deleted = 0;
+        for number in base.number..keep {
+            deleted += self.delete_cut(log, number)?;
+        }
+        Ok(deleted)
+    }
+
+    fn delete_cut(&self, log: LogId, number: u64) -> Result<u64> {
+        let Some(object) = self.head(Some(log), number)? else { return Ok(0) };
+        let super::Body::Cut(cut) = &object.body else { return Ok(0) };
+        let data = cut.chunks.iter().enumerate().filter(|(_, chunk)| !chunk.inline);
+        let mut deleted = 0;
+        for (index, _) in data {
+            self.objects.delete(Name::Data(object.data_name(index))).map_err(archive_error)?;
+            deleted += 1;
+        }
+        self.objects.delete(Name::Number(number)).map_err(archive_error)?;
+        Ok(deleted + 1)
+    }
+
+    /// Deletes data objects that earlier opens left behind unnamed: those of an author at or above the number at which
+    /// its successor claimed. Called by the owner, after its claim `upto`. Returns how many.
+    ///
+    /// # Errors
+    /// A refusal naming an object, the store's own.
+    pub(crate) fn collect_orphans(&self, log: LogId, upto: u64) -> Result<u64> {
+        let Some(claim) = self.head(Some(log), upto)? else { return Ok(0) };
+        if claim.claim == 0 {
+            return Ok(0);
+        }
+        let Some(before) = self.head(Some(log), claim.claim)? else { return Ok(0) };
+        let author = before.author;
+        let unnamed = self.objects.list(author.epoch.0, author.incarnation.0, upto).map_err(archive_error)?;
+        let unnamed: Vec<_> = unnamed.into_iter().filter(|name| name.number >= upto).collect();
+        for name in &unnamed {
+            self.objects.delete(Name::Data(*name)).map_err(archive_error)?;
+        }
+        Ok(unnamed.len() as u64)
+    }
+
+    /// A refusal of an object that cannot be read.
+    pub(super) fn unreadable(&self, name: Name, unreadable: Unreadable, known: u32) -> crate::error::Error {
+        match unreadable {
+            Unreadable::Version(version) => Refusal::Newer { path: self.path(name), version, known }.into(),
+            Unreadable::Blank | Unreadable::Damaged => {
+                self.foreign(name, "damaged, or not an object of tierlog".into())
+            }
+        }
+    }
+}
