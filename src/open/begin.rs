@@ -17,13 +17,8 @@ use crate::config::{Config, Geometry};
 use crate::engine::Engine;
 use crate::error::{Error, Refusal, Result};
 use crate::format::{EpochRange, OpenRecord};
-<<<<<<< HEAD
 use crate::host::{Env, Host};
-use crate::number::{Epoch, Lane, LogId, Lsn};
-=======
-use crate::host::Host;
 use crate::number::{Epoch, Incarnation, Lane, LogId, Lsn};
->>>>>>> 7b6d41e (Archives on S3, Azure and Google; large cuts in parallel, compressed; restores to a point; fenced for good)
 use crate::recover::{Examined, Inputs, examine};
 use crate::runs::{Marks, Pool};
 
@@ -117,15 +112,11 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     };
     let began = host.now();
     let examined = look(&places, &record, geometry, &marks, &lost)?;
-<<<<<<< HEAD
     let scanned = examined.scans.iter().map(|scan| scan.end.0 - scan.from.0).sum();
     let scan = Pass::of(scanned, &**host, began);
-    let archived = look_at_archive(&config, objects.as_deref(), &record, &examined)?;
-=======
     // A copy is never the one that takes an archive back.
     let take_back = config.adopt && !created && record.fingerprint == fingerprint;
     let archived = look_at_archive(&config, archive.as_ref(), &record, &examined, take_back)?;
->>>>>>> 7b6d41e (Archives on S3, Azure and Google; large cuts in parallel, compressed; restores to a point; fenced for good)
 
     // From here on something is written.
     host.sign(&config)?;
