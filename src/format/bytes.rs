@@ -124,6 +124,10 @@ pub(crate) fn unseal_block_of(magic: [u8; 8], known: u32, bytes: &[u8]) -> Resul
     if found != Some(&magic) {
         return Err(Unreadable::Damaged);
     }
+    // No format has it: a crash left the first word, and not yet the second.
+    if version == 0 {
+        return Err(Unreadable::Damaged);
+    }
     if version != known {
         return Err(Unreadable::Version(version));
     }

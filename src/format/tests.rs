@@ -103,3 +103,16 @@ fn another_version_is_named() {
         assert_eq!(decodes(which, &newer), Err(Unreadable::Version(2)));
     }
 }
+
+#[test]
+fn one_torn_behind_any_word_is_damaged_and_of_no_version() {
+    for (which, (bytes, _)) in samples().iter().enumerate() {
+        for words in 1..bytes.len() / 8 {
+            let mut torn = vec![0; bytes.len()];
+            torn[..8 * words].copy_from_slice(&bytes[..8 * words]);
+            let whole = torn == *bytes;
+            let expected = if whole { Ok(()) } else { Err(Unreadable::Damaged) };
+            assert_eq!(decodes(which, &torn), expected, "structure {which}: {words} words");
+        }
+    }
+}
