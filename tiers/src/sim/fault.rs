@@ -78,6 +78,7 @@ pub enum ObjectFault {
 pub struct Plan {
     file: Vec<Scripted<FileOperation, FileFault>>,
     object: Vec<Scripted<ObjectOperation, ObjectFault>>,
+    sync: Vec<Scripted<(), ()>>,
     seeded: Option<Seeded>,
     away: u64,
     injected: u64,
@@ -128,6 +129,13 @@ impl Plan {
         self
     }
 
+    /// The `nth` msync of a tail is refused; the tail then says so for as long as it is open.
+    #[must_use]
+    pub fn sync_fault(mut self, nth: u64) -> Plan {
+        self.sync.push(Scripted { on: (), passes: nth.saturating_sub(1), times: 1, fault: () });
+        self
+    }
+
     /// How many faults there were so far.
     pub fn injected(&self) -> u64 {
         self.injected
@@ -138,6 +146,12 @@ impl Plan {
         let fault = scripted.or_else(|| self.seeded.as_mut()?.pick(file_faults(on)));
         self.injected += u64::from(fault.is_some());
         fault
+    }
+
+    pub(super) fn sync(&mut self) -> bool {
+        let refused = next(&mut self.sync, ()).is_some();
+        self.injected += u64::from(refused);
+        refused
     }
 
     pub(super) fn object(&mut self, on: ObjectOperation) -> Option<ObjectFault> {

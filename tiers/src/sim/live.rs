@@ -62,6 +62,8 @@ pub(super) struct TailLive {
     pub(super) ranges: Ranges,
     /// Pages that faulted: their memory is gone until the tail is opened again.
     pub(super) faulted: BTreeSet<u64>,
+    /// Where an msync was refused: nothing of the tail is durable any more.
+    pub(super) refused: Option<u64>,
 }
 
 impl Live {

@@ -19,6 +19,45 @@
 //! A file's write persists by sector, in any subset until it is flushed, also after its completion where the device's
 //! cache is volatile. A name is durable when its creation returns; a crash meanwhile may leave a shorter file. An object is
 //! durable once it is applied, which may be long after its creator gave up.
+//!
+//! # Testing a recovery
+//! Run what is to be tested in a [`World`], note what it acknowledges, and then recover whatever a crash may leave at any
+//! point of the trace:
+//! ```
+//! use tierlog_tiers::sim::{Choose, Crash, World, WorldOptions};
+//! use tierlog_tiers::tail::{Tail, TailLane, TailRead};
+//!
+//! let world = World::new(&WorldOptions::default());
+//! let tail = world.create_tail(0, 4096)?;
+//! let mut lane = tail.lane(0, 4096)?;
+//! for count in 1..=3 {
+//!     lane.store(64 * count, &[7; 64]);
+//!     lane.flush(64 * count, 64);
+//!     lane.fence()?;
+//!     lane.store_word(0, count as u64);
+//!     lane.flush(0, 8);
+//!     lane.fence()?;
+//!     world.note(format!("{count} are durable"));
+//! }
+//!
+//! for point in world.trace().points(Crash::Power) {
+//!     let acknowledged = point.notes().count();
+//!     for state in point.states(Choose::Thorough { seed: 1, most: 1_000 }) {
+//!         let Ok(tail) = state.world().open_tail(0) else { continue };
+//!         let (mut word, mut line) = ([0; 8], [0; 64]);
+//!         tail.read(0, &mut word)?;
+//!         let count = usize::from(word[0]);
+//!         assert!(count >= acknowledged, "lost at event {}: {state}", point.event());
+//!         if count > 0 {
+//!             tail.read(64 * count as u64, &mut line)?;
+//!             assert_eq!(line, [7; 64], "torn at event {}: {state}", point.event());
+//!         }
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//! A recovery may crash in its turn: the world of a [`State`] has a trace of its own. [`Point::explore`] looks only at
+//! states that a recovery tells apart. A test that does not notice the [`Mutant`]s that concern it proves little.
 
 #![forbid(unsafe_code)]
 

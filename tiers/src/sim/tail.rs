@@ -68,6 +68,7 @@ impl SimTail {
         let tail = &mut live.tails[number as usize];
         tail.held = true;
         tail.faulted.clear();
+        tail.refused = None;
         let options = &live.model.options.tails[number as usize];
         let plain = match options.tearing {
             Tearing::Words => Stored::Words,
@@ -132,12 +133,16 @@ impl SimTail {
     }
 
     pub(super) fn sync(&self, of: Range<u64>, at: u64, len: u64) -> Result<(), Fault> {
-        let mut live = self.view.world.lock();
-        let done = match len {
-            0 => Ok(()),
+        let live = &mut *self.view.world.lock();
+        let tail = &mut live.tails[self.view.number as usize];
+        if len > 0 && tail.refused.is_none() && live.plan.sync() {
+            tail.refused = Some(at);
+        }
+        let done = match (len, tail.refused) {
+            (0, _) | (_, Some(_)) => Ok(()),
             _ => live.emit(Event::Sync { tail: self.view.number, at, len }).map(drop),
         };
-        self.answer(&live, of, done)
+        self.answer(live, of, done)
     }
 
     /// No event, and what there is to say of faults.
@@ -151,9 +156,11 @@ impl SimTail {
         if let Err(frozen) = done {
             return Err(Fault { path: format!("{}: {frozen}", path(self.view.number)), at: 0 });
         }
+        let tail = &live.tails[self.view.number as usize];
         let pages = of.start / PAGE_BYTES..of.end.div_ceil(PAGE_BYTES);
-        match live.tails[self.view.number as usize].faulted.range(pages).next() {
-            Some(page) if !live.is(Mutant::FaultSilent) => Err(self.view.fault(page * PAGE_BYTES)),
+        let faulted = tail.faulted.range(pages).next().map(|page| page * PAGE_BYTES);
+        match tail.refused.or(faulted) {
+            Some(at) if !live.is(Mutant::FaultSilent) => Err(self.view.fault(at)),
             _ => Ok(()),
         }
     }

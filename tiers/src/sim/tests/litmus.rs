@@ -281,6 +281,20 @@ fn poison_faults_once_touched_and_the_fence_says_so() {
 }
 
 #[test]
+fn after_a_refused_msync_nothing_is_durable() {
+    let (world, tail, mut lane) = with_medium(TailMedium::Page);
+    world.fail(crate::sim::Plan::none().sync_fault(2));
+    for value in [1, 2, 3] {
+        lane.store_word(0, value);
+        lane.flush(0, 8);
+        assert_eq!(lane.fence().is_ok(), value == 1);
+    }
+    assert!(tail.write(8192, &[1]).is_err() && tail.lane(4096, 64).unwrap().fence().is_err());
+    assert_eq!(survivors(&world, Crash::Power, [X]), set(&[[1], [2], [3]]));
+    assert_eq!(world.faults(), 1);
+}
+
+#[test]
 fn in_memory_a_tail_is_gone_with_the_power() {
     let (world, tail, lane) = with_tail(|options| options.in_memory = true);
     drop((tail, lane));
