@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::nvme::FileName;
+use crate::object::Name;
 
 /// Numbered from 1; `Written` and the like name the event that began what they end.
 #[derive(Debug, Clone)]
@@ -92,25 +93,26 @@ pub(super) enum Event {
         gone: bool,
     },
 
-    ObjectCreate {
-        number: u64,
-        body: Arc<[u8]>,
+    ObjectBegin {
+        name: Name,
+        change: Change,
     },
+    /// `blindly`: whatever stands there.
     ObjectApply {
-        create: u64,
+        request: u64,
+        blindly: bool,
     },
     /// `late`: it was given up and is applied before the object operation of that number.
-    ObjectCreated {
-        create: u64,
+    ObjectEnd {
+        request: u64,
         answer: &'static str,
         late: Option<u64>,
     },
-    ObjectRead {
-        number: u64,
-        found: Option<usize>,
+    ObjectLook {
+        text: Arc<str>,
     },
-    ObjectPut {
-        number: u64,
+    ObjectSet {
+        name: Name,
         body: Option<Arc<[u8]>>,
     },
 
@@ -175,9 +177,39 @@ pub(super) enum Flushed {
     Lost,
 }
 
+/// What is asked of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    Create(Arc<[u8]>),
+    Put(Arc<[u8]>),
+    Replace { old: Arc<[u8]>, new: Arc<[u8]> },
+    Delete,
+}
+
+impl Change {
+    /// Whether it is done where this stands.
+    pub(super) fn takes(&self, before: Option<&[u8]>) -> bool {
+        match self {
+            Change::Create(_) => before.is_none(),
+            Change::Put(_) | Change::Delete => true,
+            Change::Replace { old, .. } => before == Some(old),
+        }
+    }
+
+    /// What stands there once it is done.
+    pub(super) fn after(&self) -> Option<Arc<[u8]>> {
+        match self {
+            Change::Create(body) | Change::Put(body) | Change::Replace { new: body, .. } => {
+                Some(body.clone())
+            }
+            Change::Delete => None,
+        }
+    }
+}
+
 impl Event {
     /// Whether the states that can survive, or what is known of them, may differ after it.
     pub(super) fn matters(&self) -> bool {
-        !matches!(self, Event::ObjectRead { .. } | Event::Time { .. })
+        !matches!(self, Event::ObjectLook { .. } | Event::Time { .. })
     }
 }

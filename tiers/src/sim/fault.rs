@@ -50,8 +50,18 @@ pub enum FileFault {
 pub enum ObjectOperation {
     /// A create.
     Create,
+    /// A put.
+    Put,
+    /// A replace, of an object that is there.
+    Replace,
     /// A read.
     Read,
+    /// A delete.
+    Delete,
+    /// A listing.
+    List,
+    /// A probe.
+    Probe,
 }
 
 /// How an operation on objects goes wrong.
@@ -61,11 +71,13 @@ pub enum ObjectFault {
     ErrorBefore,
     /// `Unavailable`, and it was done: the answer was lost.
     LostAnswer,
-    /// `Unavailable`, and it will be done before the object operation that comes so many later, if its number is free by
-    /// then. For creates; a read fails.
+    /// `Unavailable`, and it will be done before the object operation that comes so many later, if it still can be by
+    /// then.
     Late(u64),
-    /// The request arrives twice; the caller hears the second answer. For creates.
+    /// The request arrives twice; the caller hears the second answer.
     Duplicate,
+    /// What was made in so many operations before is not listed. For listings; elsewhere without effect.
+    Lagging(u64),
     /// `Refused`, and nothing was done.
     Refused,
     /// `Unavailable`, this time and for so many operations more.
@@ -201,9 +213,13 @@ fn file_faults(on: FileOperation) -> &'static [FileFault] {
 }
 
 fn object_faults(on: ObjectOperation) -> &'static [ObjectFault] {
-    use ObjectFault::{Away, Duplicate, ErrorBefore, Late, LostAnswer};
+    use ObjectFault::{Away, Duplicate, ErrorBefore, Lagging, Late, LostAnswer};
     match on {
-        ObjectOperation::Create => &[ErrorBefore, LostAnswer, Late(3), Duplicate, Away(3)],
-        ObjectOperation::Read => &[ErrorBefore, Away(3)],
+        ObjectOperation::Create
+        | ObjectOperation::Put
+        | ObjectOperation::Replace
+        | ObjectOperation::Delete => &[ErrorBefore, LostAnswer, Late(3), Duplicate, Away(3)],
+        ObjectOperation::List => &[ErrorBefore, Lagging(3), Away(3)],
+        ObjectOperation::Read | ObjectOperation::Probe => &[ErrorBefore, Away(3)],
     }
 }

@@ -61,7 +61,9 @@ pub enum Mutant {
     ConflictIsOurs,
     /// A create whose first answer was lost is refused for good. (6: a conflict is settled by reading back.)
     LostAnswerRefused,
-    /// A create is answered before it is applied. (6: acknowledged by the object store.)
+    /// A replace does not look at what it replaces. (6: `base` is raised by If-Match.)
+    ReplaceBlind,
+    /// A create, or a put, is answered before it is applied. (6: acknowledged by the object store.)
     CreateEarly,
     /// The newest object is not seen by reads until there is a newer one. (6: read after write.)
     ObjectStale,
@@ -101,6 +103,7 @@ impl Mutant {
         Mutant::CreateOverwrites,
         Mutant::ConflictIsOurs,
         Mutant::LostAnswerRefused,
+        Mutant::ReplaceBlind,
         Mutant::CreateEarly,
         Mutant::ObjectStale,
         Mutant::ClockBackwards,

@@ -110,6 +110,8 @@ impl Default for NvmeOptions {
 pub struct ObjectOptions {
     /// Whether what is acknowledged there survives the machine. Default `true`.
     pub machine_safe: bool,
+    /// What a probe finds: whether the store can fence. Default `true`; a [`Mutant`] escapes the probe.
+    pub fences: bool,
     /// After a crash, requests under way may be applied only after so many operations of the successor, beside being
     /// applied at once or never. Default none: they are not late.
     pub late_operations: Option<u64>,
@@ -117,7 +119,7 @@ pub struct ObjectOptions {
 
 impl Default for ObjectOptions {
     fn default() -> ObjectOptions {
-        ObjectOptions { machine_safe: true, late_operations: None }
+        ObjectOptions { machine_safe: true, fences: true, late_operations: None }
     }
 }
 

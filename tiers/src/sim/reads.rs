@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use super::image::LINE_BYTES;
 use super::model::Model;
 use crate::nvme::FileName;
+use crate::object::Name;
 
 /// A part of a world that a crash leaves in one of several states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,8 +32,10 @@ pub(super) enum Place {
         file: u32,
     },
     Object {
-        number: u64,
+        name: Name,
     },
+    /// Which data objects there are.
+    ObjectList,
     /// Anything of the store.
     Objects,
 }
@@ -51,7 +54,7 @@ impl Reads {
             self.order.push(place);
             match place {
                 Place::Sector { file, .. } | Place::Name { file } => self.read(Place::File { file }),
-                Place::Object { .. } => self.read(Place::Objects),
+                Place::Object { .. } | Place::ObjectList => self.read(Place::Objects),
                 _ => {}
             }
         }
@@ -92,7 +95,11 @@ impl Reads {
         }
     }
 
-    pub(super) fn object(&mut self, number: u64) {
-        self.read(Place::Object { number });
+    pub(super) fn object(&mut self, name: Name) {
+        self.read(Place::Object { name });
+    }
+
+    pub(super) fn object_list(&mut self) {
+        self.read(Place::ObjectList);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::event::{Event, Landing, Stored};
+use super::event::{Change, Event, Landing, Stored};
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,11 +15,11 @@ impl fmt::Display for Event {
             | Event::TailCreated { .. }
             | Event::TailRemove { .. }
             | Event::Poison { .. } => self.show_of_tail(f),
-            Event::ObjectCreate { .. }
+            Event::ObjectBegin { .. }
             | Event::ObjectApply { .. }
-            | Event::ObjectCreated { .. }
-            | Event::ObjectRead { .. }
-            | Event::ObjectPut { .. } => self.show_of_objects(f),
+            | Event::ObjectEnd { .. }
+            | Event::ObjectLook { .. }
+            | Event::ObjectSet { .. } => self.show_of_objects(f),
             Event::Time { host, now_ns } => write!(f, "clock {host} shows {now_ns}"),
             Event::Step { ns } => write!(f, "clock steps {ns} ns"),
             Event::Jump { host, ns } => write!(f, "clock {host} jumps {ns} ns"),
@@ -91,19 +91,22 @@ impl Event {
 
     fn show_of_objects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::ObjectCreate { number, body } => {
-                write!(f, "object {number} create {} B: {}", body.len(), Hex(body))
+            Event::ObjectBegin { name, change } => {
+                let (what, body) = match change {
+                    Change::Create(body) => ("create", &body[..]),
+                    Change::Put(body) => ("put", &body[..]),
+                    Change::Replace { new, .. } => ("replace", &new[..]),
+                    Change::Delete => ("delete", &[][..]),
+                };
+                write!(f, "object {name} {what} {} B: {}", body.len(), Hex(body))
             }
-            Event::ObjectApply { create } => write!(f, "object request of event {create} arrives"),
-            Event::ObjectCreated { create, answer, .. } => {
-                write!(f, "object create of event {create}: {answer}")
+            Event::ObjectApply { request, .. } => write!(f, "object request of event {request} arrives"),
+            Event::ObjectEnd { request, answer, .. } => {
+                write!(f, "object request of event {request}: {answer}")
             }
-            Event::ObjectRead { number, found: Some(len) } => write!(f, "object {number} read: {len} B"),
-            Event::ObjectRead { number, found: None } => write!(f, "object {number} read: free"),
-            Event::ObjectPut { number, body: Some(body) } => {
-                write!(f, "object {number} put: {} B", body.len())
-            }
-            Event::ObjectPut { number, body: None } => write!(f, "object {number} taken out"),
+            Event::ObjectLook { text } => write!(f, "objects {text}"),
+            Event::ObjectSet { name, body: Some(body) } => write!(f, "object {name} set: {} B", body.len()),
+            Event::ObjectSet { name, body: None } => write!(f, "object {name} taken out"),
             _ => unreachable!("not of objects"),
         }
     }

@@ -18,7 +18,7 @@ use super::reads::{Place, Reads};
 use super::tail::{SimTail, SimTailView};
 use super::trace::Trace;
 use crate::nvme::FileName;
-use crate::object::Objects;
+use crate::object::{Counter, Name, Objects};
 use crate::tail::MapError;
 
 /// Everything that survives a crash, in one of the forms that it may: tails, directories, objects, clocks, a boot id.
@@ -77,9 +77,9 @@ impl World {
         Arc::new(SimNvme { world: self.0.clone(), number })
     }
 
-    /// The object store.
+    /// A client of the object store.
     pub fn objects(&self) -> Arc<dyn Objects> {
-        Arc::new(SimObjects { world: self.0.clone() })
+        Arc::new(SimObjects { world: self.0.clone(), counter: Counter::default() })
     }
 
     /// The clock of a host.
@@ -145,8 +145,8 @@ impl World {
     }
 
     /// Puts an object into the store, or takes it out, past all rules: what somebody else did.
-    pub fn put_object(&self, number: u64, body: Option<&[u8]>) {
-        self.happen(Event::ObjectPut { number, body: body.map(Into::into) });
+    pub fn set_object(&self, name: Name, body: Option<&[u8]>) {
+        self.happen(Event::ObjectSet { name, body: body.map(Into::into) });
     }
 
     /// Which operations fail from now on.

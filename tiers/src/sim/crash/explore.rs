@@ -27,7 +27,7 @@ impl<'p> Explore<'p> {
     pub(super) fn new(point: &'p Point) -> Explore<'p> {
         let mut units: HashMap<Place, Vec<u32>> = HashMap::new();
         for (at, unit) in point.units().iter().enumerate() {
-            units.entry(unit.place()).or_default().push(at as u32);
+            unit.places().into_iter().for_each(|place| units.entry(place).or_default().push(at as u32));
         }
         Explore { point, units, path: Vec::new(), present: None, over: false }
     }
@@ -36,6 +36,9 @@ impl<'p> Explore<'p> {
     fn advance(&mut self, world: &World) -> bool {
         let before: HashMap<u32, u128> = self.path.drain(..).collect();
         for unit in world.reads().iter().filter_map(|place| self.units.get(place)).flatten() {
+            if self.path.iter().any(|(known, _)| known == unit) {
+                continue;
+            }
             self.path.push((*unit, before.get(unit).copied().unwrap_or(0)));
         }
         while let Some((unit, option)) = self.path.pop() {

@@ -7,7 +7,7 @@ use super::unit::Unit;
 use crate::sim::event::Landing;
 use crate::sim::image::{Line, hash_words};
 use crate::sim::line::{Atom, Order};
-use crate::sim::model::{LateWrite, Made, Model, Name};
+use crate::sim::model::{LateWrite, Made, Model, Presence};
 use crate::sim::{Crash, World};
 
 /// One state that a crash may leave, made.
@@ -88,11 +88,11 @@ fn unpowered(model: &Model, units: &[Unit], choice: &[(u32, u128)]) -> Model {
             tail.remove();
         }
     }
-    after.files.retain(|_, file| file.name_state != Name::Removed);
+    after.files.retain(|_, file| file.presence != Presence::Removed);
     for file in after.files.values_mut() {
         file.pending.clear();
         file.writes.clear();
-        file.name_state = if file.is_visible() { Name::Durable } else { Name::Removed };
+        file.presence = if file.is_visible() { Presence::Durable } else { Presence::Removed };
     }
     for (unit, option) in chosen(units, choice) {
         match unit {
@@ -104,7 +104,7 @@ fn unpowered(model: &Model, units: &[Unit], choice: &[(u32, u128)]) -> Model {
                 let file = after.files.get_mut(file).expect("a unit's file is there");
                 file.durable.write(sector * file.sector_bytes, version.content(file.sector_bytes));
             }
-            _ => resolve(&mut after, unit, option, Name::Durable, Name::Removed),
+            _ => resolve(&mut after, unit, option, Presence::Durable, Presence::Removed),
         }
     }
     after.tails.iter_mut().for_each(|tail| tail.visible = tail.durable.clone());
@@ -118,14 +118,14 @@ fn unpowered(model: &Model, units: &[Unit], choice: &[(u32, u128)]) -> Model {
 fn killed(model: &Model, units: &[Unit], choice: &[(u32, u128)]) -> Model {
     let mut after = model.clone();
     after.forget_threads();
-    after.files.retain(|_, file| file.name_state != Name::Removed);
+    after.files.retain(|_, file| file.presence != Presence::Removed);
     for (unit, option) in chosen(units, choice) {
         match unit {
             Unit::Line { tail, line, states } => {
                 cut_store(&mut after, model, *tail, *line, &states.content(option))
             }
             Unit::Write { file, write, .. } => land(&mut after, *file, *write, option as u64),
-            _ => resolve(&mut after, unit, option, Name::Unsynced, Name::RemovedUnsynced),
+            _ => resolve(&mut after, unit, option, Presence::Unsynced, Presence::RemovedUnsynced),
         }
     }
     after.tails.iter_mut().for_each(crate::sim::model::TailModel::orphan);
@@ -142,14 +142,14 @@ fn lost(model: &Model, units: &[Unit], choice: &[(u32, u128)]) -> Model {
     after.files.clear();
     after.late.clear();
     for (unit, option) in chosen(units, choice) {
-        resolve(&mut after, unit, option, Name::Durable, Name::Removed);
+        resolve(&mut after, unit, option, Presence::Durable, Presence::Removed);
     }
     settle_objects(&mut after);
     after
 }
 
 /// What is decided in the same way whatever the kind of crash.
-fn resolve(after: &mut Model, unit: &Unit, option: u128, made: Name, removed: Name) {
+fn resolve(after: &mut Model, unit: &Unit, option: u128, made: Presence, removed: Presence) {
     match unit {
         Unit::Tail { tail } => {
             let tail = &mut after.tails[*tail as usize];
@@ -162,24 +162,23 @@ fn resolve(after: &mut Model, unit: &Unit, option: u128, made: Name, removed: Na
         Unit::Name { file, lens } => {
             let file = after.files.get_mut(file).expect("a unit's file is there");
             match lens[option as usize] {
-                None => file.name_state = removed,
+                None => file.presence = removed,
                 Some(len) => {
-                    file.name_state = made;
+                    file.presence = made;
                     if len < file.len() {
                         file.cut(len);
                     }
                 }
             }
         }
-        Unit::Object { create, number, .. } if option == 1 => {
-            if let Some(request) = after.objects.requests.remove(create) {
-                after.objects.objects.entry(*number).or_insert(request.body);
-            }
-        }
-        Unit::Object { create, .. } if option == 2 => {
+        Unit::Object { name, outcomes, .. } => {
+            let outcome = &outcomes[option as usize];
+            after.objects.set(*name, outcome.body.clone());
             let due = after.options.objects.late_operations.unwrap_or(0);
-            if let Some(request) = after.objects.requests.get_mut(create) {
-                request.due = Some(LATE | due);
+            for late in &outcome.late {
+                if let Some(request) = after.objects.requests.get_mut(late) {
+                    request.due = Some(LATE | due);
+                }
             }
         }
         _ => {}
@@ -192,6 +191,7 @@ const LATE: u64 = 1 << 63;
 /// Requests that are not late are over; the others are numbered above all events to come.
 fn settle_objects(after: &mut Model) {
     after.objects.operations = 0;
+    after.objects.objects.values_mut().for_each(|object| object.made = 0);
     let late = std::mem::take(&mut after.objects.requests).into_values();
     let late = late.filter_map(|mut request| {
         request.due = Some(request.due? & !LATE).filter(|_| request.due.is_some_and(|due| due & LATE != 0));
@@ -247,30 +247,36 @@ fn hash(model: &Model) -> u128 {
         add(&[1, number as u64, tail.made as u64, tail.visible.len(), a, b, c, d]);
         tail.poison.iter().for_each(|range| add(&[2, number as u64, range.start, range.end]));
     }
-    for file in model.files.values().filter(|file| file.name_state != Name::Removed) {
+    for file in model.files.values().filter(|file| file.presence != Presence::Removed) {
         let ([a, b], [c, d]) = (halves(file.visible.hash()), halves(file.durable.hash()));
         let name = match file.name {
             crate::nvme::FileName::Superblock => 1 << 32,
             crate::nvme::FileName::Watermarks => 2 << 32,
             crate::nvme::FileName::Segment(number) => u64::from(number),
         };
-        add(&[3, u64::from(file.nvme), name, file.name_state as u64, file.len(), a, b, c, d]);
+        add(&[3, u64::from(file.nvme), name, file.presence as u64, file.len(), a, b, c, d]);
     }
     for late in &model.late {
         add(&[4, u64::from(late.file), late.at, late.bytes.len() as u64, late.write]);
     }
-    let mut bodies = Vec::new();
-    for (number, body) in &model.objects.objects {
-        bodies.push((5, *number, body));
+    for (name, object) in &model.objects.objects {
+        add(&words(5, *name, &object.body));
     }
     for request in model.objects.requests.values() {
-        bodies.push((6, request.number, &request.body));
-    }
-    for (kind, number, body) in bodies {
-        let words =
-            body.chunks(8).map(|chunk| chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
-        let words: Vec<u64> = [kind, number, body.len() as u64].into_iter().chain(words).collect();
-        add(&words);
+        add(&words(6, request.name, request.change.after().as_deref().unwrap_or_default()));
     }
     sum
+}
+
+/// An object as words to be hashed.
+fn words(kind: u64, name: crate::object::Name, body: &[u8]) -> Vec<u64> {
+    use crate::object::Name;
+    let name = match name {
+        Name::Base => [0; 4],
+        Name::Number(number) => [1, number, 0, 0],
+        Name::Data(it) => [2 | u64::from(it.epoch) << 32, it.incarnation, it.number, u64::from(it.index)],
+    };
+    let body_words =
+        body.chunks(8).map(|chunk| chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    [kind, body.len() as u64].into_iter().chain(name).chain(body_words).collect()
 }

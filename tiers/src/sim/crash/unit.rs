@@ -2,10 +2,13 @@
 //!
 //! Option 0 is always that nothing of what was under way took effect, [`Unit::full`] that all of it did.
 
+use std::sync::Arc;
+
 use crate::nvme::BLOCK_BYTES;
+use crate::object::Name;
 use crate::sim::Crash;
 use crate::sim::line::{LineStates, PendingLine};
-use crate::sim::model::{FileModel, Made, Model, Name};
+use crate::sim::model::{FileModel, Made, Model, Presence};
 use crate::sim::reads::Place;
 
 #[derive(Debug, Clone)]
@@ -20,8 +23,8 @@ pub(super) enum Unit {
     Write { file: u32, write: u64, sectors: u64 },
     /// Whether a file is there, and how long it is: by option.
     Name { file: u32, lens: Vec<Option<u64>> },
-    /// Whether a request under way is applied: no, at once, late.
-    Object { create: u64, number: u64, late: bool },
+    /// What became of the requests for an object under way.
+    Object { name: Name, outcomes: Vec<Outcome>, full: usize },
 }
 
 impl Unit {
@@ -32,7 +35,7 @@ impl Unit {
             Unit::Sector { versions, .. } => versions.len() as u128 + 1,
             Unit::Write { sectors, .. } => u128::from(*sectors) + 1,
             Unit::Name { lens, .. } => lens.len() as u128,
-            Unit::Object { late, .. } => 2 + u128::from(*late),
+            Unit::Object { outcomes, .. } => outcomes.len() as u128,
         }
     }
 
@@ -40,23 +43,36 @@ impl Unit {
         match self {
             Unit::Line { states, .. } => states.full(),
             Unit::Sector { full, .. } => *full as u128,
-            Unit::Object { .. } => 1,
+            Unit::Object { full, .. } => *full as u128,
             other => other.count() - 1,
         }
     }
 
-    /// Where to look for the option. A write and a late request show in many places.
-    pub(super) fn place(&self) -> Place {
+    /// Where the option shows.
+    pub(super) fn places(&self) -> Vec<Place> {
         match self {
-            Unit::Line { tail, line, .. } => Place::Line { tail: *tail, line: *line },
-            Unit::Tail { tail } => Place::Tail { tail: *tail },
-            Unit::Sector { file, sector, .. } => Place::Sector { file: *file, sector: *sector },
-            Unit::Write { file, .. } => Place::File { file: *file },
-            Unit::Name { file, .. } => Place::Name { file: *file },
-            Unit::Object { late: true, .. } => Place::Objects,
-            Unit::Object { number, .. } => Place::Object { number: *number },
+            Unit::Line { tail, line, .. } => vec![Place::Line { tail: *tail, line: *line }],
+            Unit::Tail { tail } => vec![Place::Tail { tail: *tail }],
+            Unit::Sector { file, sector, .. } => vec![Place::Sector { file: *file, sector: *sector }],
+            Unit::Write { file, .. } => vec![Place::File { file: *file }],
+            Unit::Name { file, .. } => vec![Place::Name { file: *file }],
+            Unit::Object { outcomes, .. } if outcomes.iter().any(|it| !it.late.is_empty()) => {
+                vec![Place::Objects]
+            }
+            Unit::Object { name, .. } => match name {
+                Name::Data(_) => vec![Place::Object { name: *name }, Place::ObjectList],
+                _ => vec![Place::Object { name: *name }],
+            },
         }
     }
+}
+
+/// What may become of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) body: Option<Arc<[u8]>>,
+    /// The requests that are yet to be applied.
+    pub(super) late: Vec<u64>,
 }
 
 /// What a crash at this moment leaves open.
@@ -108,8 +124,8 @@ fn split(pending: &PendingLine, fresh: u64) -> Option<(PendingLine, PendingLine)
 
 fn names(number: u32, file: &FileModel, crash: Crash, units: &mut Vec<Unit>) {
     let len = file.len();
-    let lens = match (file.name_state, crash) {
-        (Name::Creating, _) | (Name::Unsynced, Crash::Power) => {
+    let lens = match (file.presence, crash) {
+        (Presence::Creating, _) | (Presence::Unsynced, Crash::Power) => {
             let block = BLOCK_BYTES as u64;
             let mut lens = vec![None, Some(0), Some(block), Some(len / 2 / block * block), Some(len - block)];
             lens.push(Some(len));
@@ -117,15 +133,15 @@ fn names(number: u32, file: &FileModel, crash: Crash, units: &mut Vec<Unit>) {
             lens.dedup();
             lens
         }
-        (Name::Sized, Crash::Power) => vec![None, Some(len)],
-        (Name::Removing, _) | (Name::RemovedUnsynced, Crash::Power) => vec![Some(len), None],
+        (Presence::Sized, Crash::Power) => vec![None, Some(len)],
+        (Presence::Removing, _) | (Presence::RemovedUnsynced, Crash::Power) => vec![Some(len), None],
         _ => return,
     };
     units.push(Unit::Name { file: number, lens });
 }
 
 fn sectors(number: u32, file: &FileModel, units: &mut Vec<Unit>) {
-    for (sector, versions) in file.pending.iter().filter(|_| file.name_state != Name::Removed) {
+    for (sector, versions) in file.pending.iter().filter(|_| file.presence != Presence::Removed) {
         let mut durable = vec![0; file.sector_bytes as usize];
         file.durable.read(sector * file.sector_bytes, &mut durable);
         let content = |at: usize| versions[at].content(file.sector_bytes);
@@ -146,19 +162,51 @@ fn sectors(number: u32, file: &FileModel, units: &mut Vec<Unit>) {
 }
 
 fn writes(number: u32, file: &FileModel, units: &mut Vec<Unit>) {
-    for (write, (_, bytes)) in file.writes.iter().filter(|_| file.name_state != Name::Removed) {
+    for (write, (_, bytes)) in file.writes.iter().filter(|_| file.presence != Presence::Removed) {
         let sectors = bytes.len() as u64 / file.sector_bytes;
         units.push(Unit::Write { file: number, write: *write, sectors });
     }
 }
 
+/// Of more requests for one name than this, the newest are lost.
+const REQUESTS_MAX: usize = 6;
+
 fn objects(model: &Model, units: &mut Vec<Unit>) {
-    let late = model.options.objects.late_operations.is_some();
-    for (create, request) in &model.objects.requests {
-        if !model.objects.objects.contains_key(&request.number) {
-            units.push(Unit::Object { create: *create, number: request.number, late });
+    let mut names: Vec<Name> = model.objects.requests.values().map(|request| request.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let (outcomes, full) = outcomes(model, name);
+        units.push(Unit::Object { name, outcomes, full });
+    }
+}
+
+/// Each request is applied, lost or late, in the order in which they were made; the last outcome is not always the one
+/// with all of them applied.
+fn outcomes(model: &Model, name: Name) -> (Vec<Outcome>, usize) {
+    let requests = model.objects.requests.iter().filter(|(_, request)| request.name == name);
+    let mut all = model.objects.body(name);
+    let mut outcomes = vec![Outcome { body: all.clone(), late: Vec::new() }];
+    for (number, request) in requests.take(REQUESTS_MAX) {
+        let change = |body: &Option<Arc<[u8]>>| match request.change.takes(body.as_deref()) {
+            true => request.change.after(),
+            false => body.clone(),
+        };
+        all = change(&all);
+        let mut more: Vec<Outcome> =
+            outcomes.iter().map(|before| Outcome { body: change(&before.body), ..before.clone() }).collect();
+        if model.options.objects.late_operations.is_some() {
+            let late = |before: &Outcome| [&before.late[..], &[*number]].concat();
+            more.extend(outcomes.iter().map(|before| Outcome { late: late(before), ..before.clone() }));
+        }
+        for outcome in more {
+            if !outcomes.contains(&outcome) {
+                outcomes.push(outcome);
+            }
         }
     }
+    let full = outcomes.iter().position(|outcome| outcome.late.is_empty() && outcome.body == all);
+    (outcomes, full.unwrap_or(0))
 }
 
 impl std::fmt::Display for Unit {
@@ -169,7 +217,7 @@ impl std::fmt::Display for Unit {
             Unit::Sector { file, sector, .. } => write!(f, "file{file} sector {sector}"),
             Unit::Write { file, write, .. } => write!(f, "file{file} write of event {write}"),
             Unit::Name { file, .. } => write!(f, "file{file} name"),
-            Unit::Object { create, .. } => write!(f, "object request of event {create}"),
+            Unit::Object { name, .. } => write!(f, "object {name}"),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::sim::image::Image;
 
 /// What the directory says of a file, and whether it will still say so after a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sim) enum Name {
+pub(in crate::sim) enum Presence {
     /// Under way: a crash may leave nothing, or a file cut short.
     Creating,
     /// Visible; neither name nor length is durable.
@@ -24,12 +24,12 @@ pub(in crate::sim) enum Name {
     Removed,
 }
 
-impl Name {
+impl Presence {
     /// Once the directory is flushed.
-    pub(super) fn synced(self) -> Name {
+    pub(super) fn synced(self) -> Presence {
         match self {
-            Name::Unsynced | Name::Sized => Name::Durable,
-            Name::RemovedUnsynced => Name::Removed,
+            Presence::Unsynced | Presence::Sized => Presence::Durable,
+            Presence::RemovedUnsynced => Presence::Removed,
             other => other,
         }
     }
@@ -61,7 +61,7 @@ pub(in crate::sim) struct LateWrite {
 pub(in crate::sim) struct FileModel {
     pub(in crate::sim) nvme: u32,
     pub(in crate::sim) name: FileName,
-    pub(in crate::sim) name_state: Name,
+    pub(in crate::sim) presence: Presence,
     pub(in crate::sim) sector_bytes: u64,
     pub(in crate::sim) visible: Image,
     /// As it was before the newest write.
@@ -79,7 +79,7 @@ impl FileModel {
         FileModel {
             nvme,
             name,
-            name_state: Name::Creating,
+            presence: Presence::Creating,
             sector_bytes,
             visible: zeros.clone(),
             stale: zeros.clone(),
@@ -90,7 +90,7 @@ impl FileModel {
     }
 
     pub(in crate::sim) fn is_visible(&self) -> bool {
-        !matches!(self.name_state, Name::Removed | Name::RemovedUnsynced)
+        !matches!(self.presence, Presence::Removed | Presence::RemovedUnsynced)
     }
 
     pub(in crate::sim) fn len(&self) -> u64 {
@@ -147,8 +147,8 @@ impl FileModel {
                 versions.filter(|version| version.ended).for_each(|version| version.lost = true);
             }
         }
-        if durable && self.name_state == Name::Unsynced {
-            self.name_state = Name::Sized;
+        if durable && self.presence == Presence::Unsynced {
+            self.presence = Presence::Sized;
         }
     }
 

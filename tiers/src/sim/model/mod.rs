@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) use clock::ClockModel;
-pub(super) use file::{FileModel, LateWrite, Name};
+pub(super) use file::{FileModel, LateWrite, Presence};
 pub(super) use object::ObjectModel;
 pub(super) use tail::{Made, TailModel, lines};
 
@@ -79,11 +79,11 @@ impl Model {
             | Event::TailCreated { .. }
             | Event::TailRemove { .. }
             | Event::Poison { .. } => self.apply_to_tail(event, what),
-            Event::ObjectCreate { .. }
+            Event::ObjectBegin { .. }
             | Event::ObjectApply { .. }
-            | Event::ObjectCreated { .. }
-            | Event::ObjectRead { .. }
-            | Event::ObjectPut { .. } => self.objects.apply(event, what),
+            | Event::ObjectEnd { .. }
+            | Event::ObjectLook { .. }
+            | Event::ObjectSet { .. } => self.objects.apply(event, what),
             Event::Time { .. } | Event::Step { .. } | Event::Jump { .. } | Event::Trust { .. } => {
                 self.clock.apply(what);
             }
@@ -135,9 +135,11 @@ impl Model {
                 self.next_file += 1;
             }
             Event::FileCreated { file, done: false, .. } => self.forget(*file),
-            Event::FileCreated { file, done: true, synced } => self.named_now(*file, *synced, Name::Unsynced),
-            Event::FileRemove { file } => self.file(*file).name_state = Name::Removing,
-            Event::FileRemoved { file, synced } => self.named_now(*file, *synced, Name::RemovedUnsynced),
+            Event::FileCreated { file, done: true, synced } => {
+                self.named_now(*file, *synced, Presence::Unsynced)
+            }
+            Event::FileRemove { file } => self.file(*file).presence = Presence::Removing,
+            Event::FileRemoved { file, synced } => self.named_now(*file, *synced, Presence::RemovedUnsynced),
             Event::Write { file, at, bytes } => self.file(*file).begin(event, *at, bytes),
             Event::Written { write, outcome } => {
                 if let Some(file) = self.files.values_mut().find(|file| file.writes.contains_key(write)) {
@@ -157,18 +159,18 @@ impl Model {
     }
 
     /// A name was made or taken away; flushing the directory makes all its names durable.
-    fn named_now(&mut self, file: u32, synced: bool, otherwise: Name) {
-        self.file(file).name_state = otherwise;
+    fn named_now(&mut self, file: u32, synced: bool, otherwise: Presence) {
+        self.file(file).presence = otherwise;
         if synced {
             let nvme = self.file(file).nvme;
             for file in self.files.values_mut().filter(|file| file.nvme == nvme) {
-                file.name_state = file.name_state.synced();
+                file.presence = file.presence.synced();
             }
         }
     }
 
     fn forget(&mut self, file: u32) {
-        self.file(file).name_state = Name::Removed;
+        self.file(file).presence = Presence::Removed;
     }
 
     fn land(&mut self, write: u64) {

@@ -37,6 +37,7 @@ fn keeps(promise: Mutant, mutant: Option<Mutant>) -> bool {
         Mutant::CreateOverwrites
         | Mutant::ConflictIsOurs
         | Mutant::LostAnswerRefused
+        | Mutant::ReplaceBlind
         | Mutant::CreateEarly
         | Mutant::ObjectStale => objects_keep(promise, &world),
         Mutant::ClockBackwards => {
@@ -152,7 +153,7 @@ fn objects_keep(promise: Mutant, world: &World) -> bool {
     let objects = world.objects();
     match promise {
         Mutant::CreateOverwrites | Mutant::ConflictIsOurs => {
-            world.put_object(1, Some(b"theirs"));
+            world.set_object(Name::Number(1), Some(b"theirs"));
             objects.create(Name::Number(1), b"mine").unwrap() == Created::Taken(b"theirs".to_vec())
                 && objects.read(Name::Number(1), None).unwrap().as_deref() == Some(b"theirs")
         }
@@ -160,6 +161,10 @@ fn objects_keep(promise: Mutant, world: &World) -> bool {
             world.fail(Plan::none().object_fault(ObjectOperation::Create, 1, 1, ObjectFault::LostAnswer));
             objects.create(Name::Number(1), b"mine").unwrap_err();
             objects.create(Name::Number(1), b"mine").is_ok()
+        }
+        Mutant::ReplaceBlind => {
+            world.set_object(Name::Base, Some(b"3"));
+            !objects.replace(Name::Base, Some(b"1"), b"2").unwrap()
         }
         Mutant::CreateEarly => {
             objects.create(Name::Number(1), b"mine").unwrap();

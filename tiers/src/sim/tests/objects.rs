@@ -1,12 +1,16 @@
 //! What becomes of objects.
 
 use super::*;
-use crate::object::{Created, Name, ObjectError, Objects};
+use crate::object::{Created, DataName, Name, ObjectError, Objects};
 use crate::sim::{ObjectFault, ObjectOperation, ObjectOptions, Plan};
 
 fn failing(fault: ObjectFault) -> (World, Arc<dyn Objects>) {
+    failing_at(ObjectOperation::Create, fault)
+}
+
+fn failing_at(operation: ObjectOperation, fault: ObjectFault) -> (World, Arc<dyn Objects>) {
     let world = World::new(&WorldOptions::default());
-    world.fail(Plan::none().object_fault(ObjectOperation::Create, 1, 1, fault));
+    world.fail(Plan::none().object_fault(operation, 1, 1, fault));
     let objects = world.objects();
     (world, objects)
 }
@@ -104,12 +108,83 @@ fn a_store_is_away_for_a_while() {
 #[test]
 fn others_own_objects_are_conflicts() {
     let world = World::new(&WorldOptions::default());
-    world.put_object(3, Some(b"foreign"));
+    world.set_object(Name::Number(3), Some(b"foreign"));
     assert_eq!(
         world.objects().create(Name::Number(3), b"mine").unwrap(),
         Created::Taken(b"foreign".to_vec())
     );
-    world.put_object(3, None);
+    world.set_object(Name::Number(3), None);
     assert_eq!(world.objects().create(Name::Number(3), b"mine").unwrap(), Created::Ours);
     assert!(world.objects().machine_safe());
+}
+
+#[test]
+fn a_replace_is_done_on_what_it_saw_alone() {
+    let world = World::new(&WorldOptions::default());
+    let objects = world.objects();
+    assert!(!objects.replace(Name::Base, Some(b"1"), b"2").unwrap());
+    assert!(objects.replace(Name::Base, None, b"1").unwrap());
+    assert!(!objects.replace(Name::Base, None, b"2").unwrap());
+    world.freeze_at(world.events() + 2);
+    assert!(is_unavailable(&objects.replace(Name::Base, Some(b"1"), b"2").map(drop)));
+    let left: Vec<_> = world
+        .crash(Crash::Power)
+        .states(EXHAUSTIVE)
+        .map(|state| state.world().objects().read(Name::Base, None).unwrap().unwrap())
+        .collect();
+    assert_eq!(left, [b"1", b"2"]);
+    let (_, objects) = failing_at(ObjectOperation::Replace, ObjectFault::Duplicate);
+    assert!(objects.replace(Name::Base, None, b"1").unwrap());
+    assert!(
+        !objects.replace(Name::Base, Some(b"1"), b"2").unwrap(),
+        "the second request finds the first one's"
+    );
+    assert_eq!(objects.read(Name::Base, None).unwrap().as_deref(), Some(&b"2"[..]));
+}
+
+fn data(number: u64) -> Name {
+    Name::Data(DataName { epoch: 1, incarnation: 2, number, index: 0 })
+}
+
+#[test]
+fn listings_lag_and_deletes_are_pending() {
+    let (world, objects) = failing_at(ObjectOperation::List, ObjectFault::Lagging(2));
+    for number in 1..=3 {
+        objects.put(data(number), (&b"x"[..]).into()).unwrap();
+    }
+    let listed = || objects.list(1, 2, 2).unwrap().iter().map(|name| name.number).collect::<Vec<_>>();
+    assert_eq!((listed(), listed()), (vec![2], vec![2, 3]));
+    world.freeze_at(world.events() + 2);
+    assert!(is_unavailable(&objects.delete(data(2))));
+    let point = world.crash(Crash::Machine);
+    let counts = point.states(EXHAUSTIVE).map(|state| state.world().objects().list(1, 2, 0).unwrap().len());
+    assert_eq!(counts.collect::<Vec<_>>(), [3, 2]);
+    let explored = point.explore().map(|(_, world)| world.objects().list(1, 2, 0).unwrap().len());
+    assert_eq!(explored.collect::<Vec<_>>(), [3, 2]);
+    let elsewhere = point.explore().map(|(_, world)| world.objects().read(data(1), None).unwrap().is_some());
+    assert_eq!(elsewhere.collect::<Vec<_>>(), [true]);
+}
+
+#[test]
+fn requests_for_one_name_leave_what_any_of_them_leaves() {
+    let world = World::new(&WorldOptions::default());
+    let twice = Plan::none().object_fault(ObjectOperation::Create, 1, 2, ObjectFault::Late(9));
+    world.fail(twice);
+    for body in [b"a", b"b"] {
+        assert!(is_unavailable(&world.objects().create(Name::Number(1), body)));
+    }
+    let left: Vec<_> = world
+        .crash(Crash::Power)
+        .states(EXHAUSTIVE)
+        .map(|state| state.world().objects().read(Name::Number(1), None).unwrap())
+        .collect();
+    assert_eq!(left, [None, Some(b"a".to_vec()), Some(b"b".to_vec())]);
+}
+
+#[test]
+fn a_store_that_does_not_fence_says_so() {
+    let objects = ObjectOptions { fences: false, ..ObjectOptions::default() };
+    let world = World::new(&WorldOptions { objects, ..WorldOptions::default() });
+    assert!(!world.objects().probe(3).unwrap());
+    assert!(World::new(&WorldOptions::default()).objects().probe(3).unwrap());
 }
