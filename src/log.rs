@@ -16,7 +16,7 @@ use crate::host::{Bell, Host, Machine, Running, Worker};
 use crate::mark::{self, Mark};
 use crate::number::{Gsn, Lane, LogId, Position};
 use crate::open::{self, Recovered};
-use crate::read::{Cut, LaneReader, Merged, batch_start};
+use crate::read::{Cut, LaneReader, Merged, batch_start, seek};
 use crate::reaper::Reaper;
 use crate::report::{LaneMetrics, LaneWatermarks, Media, Metrics};
 use crate::runs::{Drainer, Keeper};
@@ -149,6 +149,17 @@ impl<H: Host> Log<H> {
     /// [`Error::Trimmed`], [`Error::Lost`] for positions that are not there any more.
     pub fn reader(&self, from: &Cut) -> Result<Merged> {
         Merged::new(&self.engine.media, from)
+    }
+
+    /// The place behind the last batch, in each lane, that is stamped at or below `gsn`: from there on readers give what came
+    /// later. A moment is its nanoseconds since 1970. What is trimmed here is looked for in the archive, by bisection.
+    ///
+    /// Cost: reads a segment, or an object, per lane.
+    ///
+    /// # Errors
+    /// As for reading.
+    pub fn seek(&self, gsn: Gsn) -> Result<Cut> {
+        seek(&self.engine.media, gsn)
     }
 
     /// Reads one lane, from a position or from its oldest record.

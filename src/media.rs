@@ -6,11 +6,12 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tierlog_tiers::nvme::Nvme;
 use tierlog_tiers::tail::TailRead;
 
+use crate::archive::{Archive, ArchiveReader};
 use crate::board::{Board, Water};
 use crate::catalogue::{self, Catalogue};
 use crate::config::Geometry;
@@ -40,6 +41,8 @@ pub(crate) struct Media {
     seen: Vec<AtomicU64>,
     /// The newest open.
     epoch: Epoch,
+    /// Where what was trimmed here can still be read, and its reader, once it was needed.
+    archive: OnceLock<(Archive, Mutex<Option<Arc<ArchiveReader>>>)>,
     /// How a reader finds out what is closed.
     pub(crate) horizon: Horizon,
     pub(crate) env: Arc<dyn Env>,
@@ -87,6 +90,7 @@ impl Media {
             ranges,
             seen,
             epoch,
+            archive: OnceLock::new(),
             horizon,
             env,
             visible_first,
@@ -160,16 +164,39 @@ impl Media {
     }
 
     /// The lane's oldest LSN that is still on this machine.
-    pub(crate) fn oldest_here(&self, lane: Lane) -> Lsn {
-        self.oldest(lane)
-    }
-
-    /// The lane's oldest LSN that is still there.
     pub(crate) fn oldest(&self, lane: Lane) -> Lsn {
         let ranges = self.ranges.read().unwrap_or_else(PoisonError::into_inner);
         let first =
             ranges.get(lane.0 as usize).and_then(|ranges| ranges.first()).map_or(Lsn(0), |range| range.first);
         first.max(self.board.water(lane, Water::Trimmed))
+    }
+
+    /// The lane's oldest LSN that is still there, in the archive perhaps.
+    ///
+    /// # Errors
+    /// Where something was trimmed here, those of the archive.
+    pub(crate) fn oldest_anywhere(&self, lane: Lane) -> Result<Lsn> {
+        let here = self.oldest(lane);
+        match self.archive_reader()? {
+            Some(reader) if here > Lsn(0) => Ok(here.min(reader.oldest(lane))),
+            _ => Ok(here),
+        }
+    }
+
+    /// From now on what was trimmed here is read in the archive.
+    pub(crate) fn read_archive(&self, archive: Archive) {
+        // Set once, by whoever made this.
+        drop(self.archive.set((archive, Mutex::default())));
+    }
+
+    /// Reads the archive; asks it for the first time when it is needed for the first time. `None` without one.
+    pub(crate) fn archive_reader(&self) -> Result<Option<Arc<ArchiveReader>>> {
+        let Some((archive, reader)) = self.archive.get() else { return Ok(None) };
+        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if reader.is_none() {
+            *reader = Some(Arc::new(ArchiveReader::open(archive.clone(), self.log)?));
+        }
+        Ok(reader.clone())
     }
 
     /// What a crash of the machine cannot take back any more.

@@ -9,6 +9,7 @@ use tierlog_tiers::nvme::{Directory, DirectoryOptions, FileName, Nvme};
 use tierlog_tiers::page::PageView;
 use tierlog_tiers::tail::{MapError, MappedView, TailRead};
 
+use crate::archive::Archive;
 use crate::board::{Board, BoardStamp};
 use crate::catalogue::scan as scan_catalogue;
 use crate::config::{Config, Geometry};
@@ -17,9 +18,9 @@ use crate::format::OpenRecord;
 use crate::host::Machine;
 use crate::mark::{self, Mark};
 use crate::media::{Horizon, Media};
-use crate::number::{Lane, LogId, Position};
+use crate::number::{Gsn, Lane, LogId, Position};
 use crate::open::{self, NoTail, Superblock};
-use crate::read::{Cut, LaneReader, Merged};
+use crate::read::{Cut, LaneReader, Merged, seek};
 use crate::recover::{Inputs, examine, live_ranges};
 use crate::report::LaneWatermarks;
 use crate::runs::Marks;
@@ -108,6 +109,9 @@ impl View {
                 (examine(inputs)?.media, false)
             }
         };
+        if let Some(archive) = Archive::open(&Arc::new(Machine::detect()), &config.archive)? {
+            media.read_archive(archive);
+        }
         Ok(View { media, live, nvme, record, tails: describe, emulated })
     }
 
@@ -137,6 +141,17 @@ impl View {
     /// As for [`Log::reader`](crate::Log::reader).
     pub fn reader(&self, from: &Cut) -> Result<Merged> {
         Merged::new(&self.media, from)
+    }
+
+    /// The place behind the last batch, in each lane, that is stamped at or below `gsn`: from there on readers give what came
+    /// later. A moment is its nanoseconds since 1970. What is trimmed here is looked for in the archive, by bisection.
+    ///
+    /// Cost: reads a segment, or an object, per lane.
+    ///
+    /// # Errors
+    /// As for reading.
+    pub fn seek(&self, gsn: Gsn) -> Result<Cut> {
+        seek(&self.media, gsn)
     }
 
     /// Reads one lane, from a position or from its oldest record.

@@ -2,7 +2,8 @@
 
 use tierlog_tiers::object::Name;
 
-use super::sequence::{Archive, archive_error};
+use super::retry::patiently;
+use super::sequence::{Archive, PATIENCE, archive_error};
 use crate::error::{Refusal, Result};
 use crate::format::{Reader, Unreadable, Writer, seal_block_of, unseal_block_of};
 use crate::number::{Gsn, LogId, Lsn};
@@ -46,8 +47,8 @@ impl Archive {
     /// # Errors
     /// A refusal naming the object, the store's own.
     pub(crate) fn base(&self, log: Option<LogId>) -> Result<Base> {
-        let found = self.objects.read(Name::Base, Some(BASE_BYTES_MAX)).map_err(archive_error)?;
-        let Some(bytes) = found else {
+        let read = || self.objects.read(Name::Base, Some(BASE_BYTES_MAX)).map_err(archive_error);
+        let Some(bytes) = patiently(&*self.env, PATIENCE, read)? else {
             return Ok(Base { log: log.unwrap_or_default(), number: 1, starts: Vec::new() });
         };
         match Base::decode(&bytes) {

@@ -2,8 +2,8 @@
 //!
 //! Contents: [`object`] (what an object holds), [`codec`] (how it is packed), [`sequence`] (reading it, claiming the next
 //! number), [`base`] (where it begins, deleting), [`archiver`] (what commits and tickets wait for), [`cutter`] (the worker
-//! that cuts and writes), [`plan`] (what goes into a cut), [`upload`] (its frames on their way), [`retry`] (when to ask
-//! again).
+//! that cuts and writes), [`plan`] (what goes into a cut), [`upload`] (its frames on their way), [`reader`] (frames
+//! out of objects), [`retry`] (when to ask again).
 
 mod archiver;
 mod base;
@@ -11,6 +11,7 @@ mod codec;
 mod cutter;
 mod object;
 mod plan;
+mod reader;
 mod retry;
 mod sequence;
 mod upload;
@@ -19,6 +20,7 @@ pub(crate) use archiver::Archiver;
 pub use codec::Compression;
 pub(crate) use cutter::ArchiveWorker;
 pub(crate) use object::{Author, Body, Claim, Cut, Object, Part, Run};
+pub(crate) use reader::{ArchiveReader, Piece};
 #[cfg(feature = "cli")]
 pub(crate) use sequence::RACERS;
 pub use sequence::probe_store;

@@ -162,6 +162,11 @@ impl Object {
         if let Body::Claim(_) = self.body { self.number } else { self.claim }
     }
 
+    /// Where a lane stands behind this object.
+    pub(crate) fn end(&self, lane: Lane) -> Lsn {
+        self.ends.get(lane.0 as usize).copied().unwrap_or_default()
+    }
+
     /// What chunk `index` is called, if it is a data object.
     pub(crate) fn data_name(&self, index: usize) -> DataName {
         self.author.data_name(self.number, index)

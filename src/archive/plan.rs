@@ -42,7 +42,7 @@ pub(super) struct Planner {
 impl Planner {
     pub(super) fn new<T: Tail>(engine: &Engine<T>, archived: &[Lsn]) -> Result<Self> {
         let cursor = |lane: Lane| {
-            let (at, oldest) = (archived[lane.0 as usize], engine.media.oldest_here(lane));
+            let (at, oldest) = (archived[lane.0 as usize], engine.media.oldest(lane));
             if at < oldest {
                 let what = format!("was trimmed before it was archived (archive ends at {at})");
                 return Err(Error::Corrupt { lane, lsn: oldest, what });
@@ -113,7 +113,7 @@ fn skim_to(cursor: &mut LaneCursor, limit: Lsn, frame: &mut Vec<u8>) -> Result<O
     if first >= limit {
         return Ok(None);
     }
-    let Some((range, _)) = cursor.range() else { return Ok(None) };
+    let Some((range, _)) = cursor.range_anywhere().map_err(Stop::Frame)? else { return Ok(None) };
     let (epoch, incarnation) = (range.epoch, range.incarnation);
     let run = Run { lane, epoch, incarnation, first, end: first, gsn: Gsn(0), bytes: 0 };
     let mut span = Span { run, marks: Vec::new() };

@@ -20,7 +20,7 @@ use crate::number::{Epoch, Gsn, Incarnation, LogId, Lsn};
 /// Most heads are smaller, and one request reads them.
 const HEAD_BYTES_FIRST: usize = 8 << 10;
 /// How long a store that does not answer keeps an open, a restore or a reader waiting.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// Creators raced for in a probe.
 pub(crate) const RACERS: u32 = 32;
 
@@ -242,7 +242,7 @@ impl Archive {
         claim: u64,
         ours: impl Fn(Epoch, Incarnation) -> bool,
     ) -> Result<Archived> {
-        let base = patiently(&*self.env, PATIENCE, || self.base(Some(log)))?;
+        let base = self.base(Some(log))?;
         if claim > 0 && self.head(Some(log), claim)?.is_none() {
             return Err(
                 self.foreign(Name::Number(claim), "this log's claim is not there: put it back".into())
@@ -310,7 +310,7 @@ impl Archive {
         let create = || self.objects.create(Name::Number(number), &body).map_err(archive_error);
         match patiently(&*self.env, PATIENCE, create)? {
             Created::Ours => {
-                let base = patiently(&*self.env, PATIENCE, || self.base(Some(author.log)))?;
+                let base = self.base(Some(author.log))?;
                 Ok((base.number <= number).then_some(Claimed { number }))
             }
             Created::Taken(bytes) => {

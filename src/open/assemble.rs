@@ -64,6 +64,9 @@ pub(super) fn assemble<H: Host>(
         host.clone(),
         visible_first,
     ));
+    if let Some(archiver) = &archiver {
+        media.read_archive(archiver.archive.clone());
+    }
     let seats = new_seats(&media, &record, &tails)?;
     let runs = media.lanes().filter_map(|lane| {
         let range = *media.ranges(lane).last()?;

@@ -251,7 +251,7 @@ fn look_at_archive(
     }
     if archived.claim == 0 {
         // Nothing is there yet: it begins with what this directory still holds.
-        archived.ends = examined.media.lanes().map(|lane| examined.media.oldest_here(lane)).collect();
+        archived.ends = examined.media.lanes().map(|lane| examined.media.oldest(lane)).collect();
     }
     for (lane, end) in archived.ends.iter_mut().enumerate() {
         let local = local(lane);

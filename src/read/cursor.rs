@@ -7,6 +7,7 @@ use tierlog_tiers::tail::Fault;
 
 use super::segment::SegmentCursor;
 use super::window::{Short, Window};
+use crate::archive::Piece;
 use crate::error::Error;
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES};
 use crate::frame::{Bad, Header, Seal, verify_in_place};
@@ -38,6 +39,8 @@ pub(crate) struct LaneCursor {
     range: Option<(EpochRange, Seal)>,
     segment: Option<(SegmentCursor, Option<Lsn>)>,
     window: Window,
+    /// What is trimmed on this machine.
+    piece: Option<Piece>,
     tail: bool,
     nvme: bool,
 }
@@ -51,6 +54,7 @@ impl LaneCursor {
             range: None,
             segment: None,
             window: Window::default(),
+            piece: None,
             tail: true,
             nvme: true,
         }
@@ -83,9 +87,10 @@ impl LaneCursor {
     pub(crate) fn release(&mut self) {
         self.segment = None;
         self.window = Window::default();
+        self.piece = None;
     }
 
-    /// The epoch of the frame at `self.at`.
+    /// The epoch of the frame at `self.at`, which is on this machine.
     pub(crate) fn range(&mut self) -> Option<(EpochRange, Seal)> {
         if self.range.is_none_or(|(range, _)| self.at >= range.end) {
             let range = self.media.range_of(self.lane, self.at)?;
@@ -95,8 +100,39 @@ impl LaneCursor {
         self.range
     }
 
+    /// The epoch of the frame at `self.at`, which is on this machine or in the archive.
+    pub(crate) fn range_anywhere(&mut self) -> Result<Option<(EpochRange, Seal)>, FrameError> {
+        if self.find_in_archive()?
+            && let Some(piece) = &self.piece
+        {
+            let range = piece.run.range();
+            self.range = Some((range, self.media.seal(&range)));
+        }
+        Ok(self.range())
+    }
+
+    /// Whether the frame at `self.at` is trimmed here and in the archive; the piece then stands there.
+    fn find_in_archive(&mut self) -> Result<bool, FrameError> {
+        if self.at >= self.media.oldest(self.lane) || !(self.tail && self.nvme) {
+            return Ok(false);
+        }
+        if !self.piece.as_ref().is_some_and(|piece| piece.stands_at(self.at)) {
+            let reader = self.media.archive_reader().map_err(FrameError::System)?;
+            let Some(reader) = reader else { return Ok(false) };
+            self.piece = reader.piece(self.lane, self.at).map_err(FrameError::System)?;
+        }
+        Ok(self.piece.is_some())
+    }
+
     /// Appends the frame at `self.at` to `into`, a filler as its first line only, and moves behind it.
     pub(crate) fn frame(&mut self, into: &mut Vec<u8>) -> Result<Header, FrameError> {
+        if self.find_in_archive()?
+            && let Some(piece) = &mut self.piece
+        {
+            let header = piece.frame(self.media.log, into).map_err(FrameError::System)?;
+            self.at = Lsn(self.at.0 + header.frame_bytes() as u64);
+            return Ok(header);
+        }
         let Some((range, seal)) = self.range() else { return Err(FrameError::Hole(Bad::NoHeader)) };
         let mut fault = None;
         let mut found = Err(Bad::NoHeader);

@@ -102,7 +102,8 @@ impl GroupReader {
         if start >= limit {
             return Err(Stop::Limit);
         }
-        let Some((range, _)) = self.cursor.range() else { return Err(Stop::Limit) };
+        let range = self.cursor.range_anywhere().map_err(Stop::Frame)?;
+        let Some((range, _)) = range else { return Err(Stop::Limit) };
         let bytes_max = self.cursor.media().geometry.ring_bytes();
         *group = Group {
             lane: self.cursor.lane,

@@ -53,7 +53,7 @@ impl Head {
     /// [`Error::Trimmed`], [`Error::Lost`].
     pub(super) fn new(media: &Arc<Media>, lane: Lane, from: Option<Position>) -> Result<Self> {
         media.check_lane(lane)?;
-        let oldest = media.oldest(lane);
+        let oldest = media.oldest_anywhere(lane)?;
         let from = match from {
             Some(position) => check(media, position, oldest)?,
             None => oldest,
@@ -151,8 +151,14 @@ fn check(media: &Media, position: Position, oldest: Lsn) -> Result<Lsn> {
 /// Where to begin so as to read on from `from`, which may lie inside a batch: the start of a batch at or before it.
 /// Looks from the nearest segment start backwards.
 pub(crate) fn batch_start(media: &Arc<Media>, lane: Lane, from: Lsn, oldest: Lsn) -> Result<Lsn> {
+    if from < media.oldest(lane)
+        && let Some(reader) = media.archive_reader()?
+    {
+        // A run in the archive begins with a batch.
+        return Ok(reader.piece(lane, from)?.map_or(from, |piece| piece.run.first));
+    }
     let Some(range) = media.range_of(lane, from) else { return Ok(from) };
-    let lowest = range.first.max(oldest);
+    let lowest = range.first.max(oldest).max(media.oldest(lane));
     if from <= lowest || from >= media.board.published(lane) {
         return Ok(from);
     }

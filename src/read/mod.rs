@@ -2,13 +2,15 @@
 //!
 //! Contents: [`cursor`] (frames of a lane), [`segment`] (frames of an NVMe segment), [`window`] (a
 //! piece of the tail), [`group`] (batches, whole or not at
-//! all), [`lane`] and [`merged`] (the public readers), [`cut`] (places to start from).
+//! all), [`lane`] and [`merged`] (the public readers), [`cut`] (places to start from),
+//! [`seek`] (from a stamp to places).
 
 mod cursor;
 mod cut;
 mod group;
 mod lane;
 mod merged;
+mod seek;
 mod segment;
 mod window;
 
@@ -18,4 +20,5 @@ pub(crate) use group::{Batches, Group, GroupReader, Stop};
 pub(crate) use lane::batch_start;
 pub use lane::{LaneReader, Record};
 pub use merged::Merged;
+pub(crate) use seek::seek;
 pub(crate) use segment::{SegmentCursor, media_bytes};

@@ -104,6 +104,11 @@ impl<'a> RunFrames<'a> {
         RunFrames { bytes, frame: &[] }
     }
 
+    /// Bytes not taken yet.
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether every byte was taken.
     pub(crate) fn is_done(&self) -> bool {
         self.bytes.is_empty()

@@ -1,5 +1,6 @@
 //! What the tests of faults share: [`chance`] (seeded numbers), [`child`] (this program again, to be killed), [`image`] (the
-//! bytes of a directory), [`layout`] (where things lie on media), [`mount`] (small file systems), [`records`] (small logs
+//! bytes of a directory), [`layout`] (where things lie on media), [`mount`] (small file systems), [`proxy`]
+//! (what networks do to requests), [`records`] (small logs
 //! and what is in them).
 #![allow(dead_code, reason = "each file of tests uses a part")]
 
@@ -8,4 +9,5 @@ pub mod child;
 pub mod image;
 pub mod layout;
 pub mod mount;
+pub mod proxy;
 pub mod records;

@@ -1,0 +1,221 @@
+//! Reading frames out of the archive: where a position lies is found by bisection, what was unpacked is kept for a while.
+//!
+//! Invariant: what the caches hold is bounded, by bytes and by count.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::base::Base;
+use super::object::{Body, Object, Run};
+use super::sequence::Archive;
+use crate::error::Result;
+use crate::frame::Header;
+use crate::number::{Gsn, Lane, LogId, Lsn};
+use crate::runs::{Frames, RunFrames};
+
+/// Unpacked chunks that are kept: the newest ones, one at least.
+const CACHE_BYTES_MAX: usize = 64 << 20;
+/// Objects whose heads, and what they carry themselves, are kept.
+const CACHE_OBJECTS_MAX: usize = 64;
+
+/// An object, and what stands behind its head.
+type Whole = Arc<(Object, Vec<u8>)>;
+
+/// Reads a log's archive.
+#[derive(Debug)]
+pub(crate) struct ArchiveReader {
+    archive: Archive,
+    log: LogId,
+    base: Base,
+    /// Where the lanes stand at each claim, ascending: behind it, what earlier objects hold beyond is void.
+    claims: Vec<(u64, Vec<Lsn>)>,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    objects: VecDeque<(u64, Whole)>,
+    chunks: VecDeque<((u64, usize), Arc<Vec<u8>>)>,
+    /// The first number that was free when last looked at.
+    end: u64,
+}
+
+/// The frames of one chunk that belong to a run, from a place on.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) run: Run,
+    pub(crate) first: Lsn,
+    pub(crate) end: Lsn,
+    chunk: Arc<Vec<u8>>,
+    at: usize,
+    upto: usize,
+}
+
+impl ArchiveReader {
+    /// # Errors
+    /// A refusal naming the object, the store's own.
+    pub(crate) fn open(archive: Archive, log: LogId) -> Result<Self> {
+        let base = archive.base(Some(log))?;
+        let head = |number| archive.head(Some(log), number)?.ok_or_else(|| archive.missing(number));
+        let first = head(base.number)?;
+        let end = archive.end_behind(Some(log), base.number)?;
+        let (mut claims, mut at) = (Vec::new(), head(end - 1)?.claim_after());
+        while at > base.number {
+            let claim = head(at)?;
+            claims.push((at, claim.ends));
+            at = claim.claim;
+        }
+        claims.reverse();
+        let starts = if base.starts.is_empty() { first.ends } else { base.starts };
+        let base = Base { starts, ..base };
+        let cache = Mutex::new(Cache { end, ..Cache::default() });
+        Ok(ArchiveReader { archive, log, base, claims, cache })
+    }
+
+    /// Where the archive begins in a lane.
+    pub(crate) fn oldest(&self, lane: Lane) -> Lsn {
+        self.base.starts.get(lane.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// The frames from `lsn` on, up to the end of a run or of a chunk; `None` if the archive does not hold it.
+    ///
+    /// # Errors
+    /// A refusal naming the object that is missing or damaged; the store's own.
+    pub(crate) fn piece(&self, lane: Lane, lsn: Lsn) -> Result<Option<Piece>> {
+        let (numbers, limit) = self.between_claims(lane, lsn)?;
+        let Some(number) = self.first_beyond(numbers, |object| object.end(lane) > lsn)? else {
+            return Ok(None);
+        };
+        let Some(whole) = self.object(number)? else { return Ok(None) };
+        let Body::Cut(cut) = &whole.0.body else { return Ok(None) };
+        let holds = |run: &Run| run.lane == lane && run.first <= lsn && lsn < run.end;
+        let Some(wanted) = cut.runs.iter().position(holds) else { return Ok(None) };
+        for index in 0..cut.chunks.len() {
+            let part = cut
+                .parts(index)
+                .into_iter()
+                .find(|(run, part)| *run == wanted && part.first <= lsn && lsn < part.end);
+            let Some((_, part)) = part else { continue };
+            let (chunk, run) = (self.chunk(&whole, index)?, cut.runs[wanted]);
+            let run = Run { end: run.end.min(limit), ..run };
+            let mut frames = RunFrames::new(&chunk[part.bytes.clone()]);
+            let (seal, mut at) = (run.seal(self.log), part.first);
+            while at < lsn {
+                at = Lsn(at.0 + frames.look(&seal, lane, at)?.0.frame_bytes() as u64);
+            }
+            let from = part.bytes.end - frames.left();
+            return Ok(Some(Piece {
+                run,
+                first: lsn,
+                end: part.end.min(limit),
+                chunk,
+                at: from,
+                upto: part.bytes.end,
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Where each lane stands before the first object that goes beyond `gsn`; `None` if none does.
+    ///
+    /// # Errors
+    /// As for [`piece`](ArchiveReader::piece).
+    pub(crate) fn before(&self, gsn: Gsn) -> Result<Option<Vec<Lsn>>> {
+        let numbers = self.base.number..self.end()?;
+        let Some(number) = self.first_beyond(numbers, |object| object.gsn > gsn)? else { return Ok(None) };
+        let mut stands = match number == self.base.number {
+            true => self.base.starts.clone(),
+            false => self.object(number - 1)?.ok_or_else(|| self.archive.missing(number - 1))?.0.ends.clone(),
+        };
+        for (_, ends) in self.claims.iter().filter(|(claim, _)| *claim >= number) {
+            stands.iter_mut().zip(ends).for_each(|(stands, end)| *stands = (*stands).min(*end));
+        }
+        Ok(Some(stands))
+    }
+
+    /// The numbers between two claims in which `lsn` counts, and up to where it does there.
+    fn between_claims(&self, lane: Lane, lsn: Lsn) -> Result<(Range<u64>, Lsn)> {
+        let (mut upper, mut limit) = (self.end()?, Lsn(u64::MAX));
+        for (number, ends) in self.claims.iter().rev() {
+            let end = ends.get(lane.0 as usize).copied().unwrap_or_default();
+            if end <= lsn {
+                return Ok((*number..upper, limit));
+            }
+            (upper, limit) = (*number, limit.min(end));
+        }
+        Ok((self.base.number..upper, limit))
+    }
+
+    /// The first free number by now.
+    fn end(&self) -> Result<u64> {
+        let known = self.cache().end;
+        let end = self.archive.end_behind(Some(self.log), known - 1)?;
+        self.cache().end = end;
+        Ok(end)
+    }
+
+    /// The first of `numbers` of which `beyond` is true, as of all behind it.
+    fn first_beyond(&self, numbers: Range<u64>, beyond: impl Fn(&Object) -> bool) -> Result<Option<u64>> {
+        let (mut low, mut high) = (numbers.start, numbers.end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let whole = self.object(middle)?.ok_or_else(|| self.archive.missing(middle))?;
+            if beyond(&whole.0) { high = middle } else { low = middle + 1 }
+        }
+        Ok((low < numbers.end).then_some(low))
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn object(&self, number: u64) -> Result<Option<Whole>> {
+        if let Some((_, found)) = self.cache().objects.iter().find(|(of, _)| *of == number) {
+            return Ok(Some(found.clone()));
+        }
+        let Some(whole) = self.archive.object(Some(self.log), number)?.map(Arc::new) else { return Ok(None) };
+        let mut cache = self.cache();
+        cache.objects.push_back((number, whole.clone()));
+        if cache.objects.len() > CACHE_OBJECTS_MAX {
+            cache.objects.pop_front();
+        }
+        Ok(Some(whole))
+    }
+
+    fn chunk(&self, whole: &Whole, index: usize) -> Result<Arc<Vec<u8>>> {
+        let key = (whole.0.number, index);
+        if let Some((_, found)) = self.cache().chunks.iter().find(|(of, _)| *of == key) {
+            return Ok(found.clone());
+        }
+        let Body::Cut(cut) = &whole.0.body else { return Err(self.archive.missing(whole.0.number)) };
+        let chunk = Arc::new(self.archive.chunk(&whole.0, cut, index, &whole.1)?);
+        let mut cache = self.cache();
+        cache.chunks.push_back((key, chunk.clone()));
+        let held = |cache: &Cache| cache.chunks.iter().map(|(_, chunk)| chunk.len()).sum::<usize>();
+        while cache.chunks.len() > 1 && held(&cache) > CACHE_BYTES_MAX {
+            cache.chunks.pop_front();
+        }
+        Ok(chunk)
+    }
+}
+
+impl Piece {
+    /// Whether the next frame is that at `lsn`.
+    pub(crate) fn stands_at(&self, lsn: Lsn) -> bool {
+        self.first == lsn && lsn < self.end
+    }
+
+    /// Appends the next frame to `into` and moves behind it.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) where there is none.
+    pub(crate) fn frame(&mut self, log: LogId, into: &mut Vec<u8>) -> Result<Header> {
+        let mut frames = RunFrames::new(&self.chunk[self.at..self.upto]);
+        let (header, len) = frames.look(&self.run.seal(log), self.run.lane, self.first)?;
+        into.extend_from_slice(&self.chunk[self.at..self.at + len]);
+        self.at += len;
+        self.first = Lsn(self.first.0 + header.frame_bytes() as u64);
+        Ok(header)
+    }
+}
