@@ -112,6 +112,54 @@ fn a_live_owner_that_lost_its_place_acknowledges_nothing_more() {
     assert_eq!(all(&successor).len(), 80);
 }
 
+/// docs/ARCHIVE.md: a request per linger while there is something to archive, and nothing else.
+#[test]
+fn requests_are_what_the_cost_model_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = format!("memory:cost-{}", std::process::id());
+    let mut steady = config(dir.path(), &name, Medium::Emulated);
+    steady.archive.linger_ms_max = 100;
+    steady.archive.object_bytes_max = 8 << 20;
+    let (log, _) = Log::open(steady).unwrap();
+    let mut writer = log.writer().unwrap();
+    writer.append(0, b"the open and its claim are paid").unwrap();
+    writer.commit(Durability::Machine).unwrap();
+    let (before, began, mut bytes) = (log.metrics(), std::time::Instant::now(), 128);
+    while began.elapsed().as_secs() < 3 {
+        writer.append(0, &[7; 100]).unwrap();
+        writer.commit(Durability::Power).unwrap();
+        bytes += 192;
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let (after, lingers) = (log.metrics(), began.elapsed().as_millis() as u64 / 100);
+    let (was, is) = (before.archive_requests, after.archive_requests);
+    let puts = is.puts - was.puts;
+    assert!((lingers * 2 / 3..=lingers + 1).contains(&puts), "{puts} requests in {lingers} lingers");
+    assert_eq!(puts, after.objects_written - before.objects_written);
+    assert_eq!((is.gets - was.gets, is.lists - was.lists, is.deletes - was.deletes), (0, 0, 0));
+    assert!(after.frame_bytes_archived <= bytes && after.frame_bytes_archived > bytes * 9 / 10, "{after:?}");
+    // Nothing to archive costs nothing.
+    writer.commit(Durability::Machine).unwrap();
+    let quiet = log.metrics().archive_requests;
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(log.metrics().archive_requests, quiet);
+    // Many waiters, one object.
+    let waits = |writer: &mut tierlog::Writer| {
+        (0..10).for_each(|_| {
+            writer.append(0, b"x").unwrap();
+            writer.commit(Durability::Machine).unwrap();
+        })
+    };
+    waits(&mut writer);
+    let alone = log.metrics().archive_requests.puts - quiet.puts;
+    std::thread::scope(|scope| {
+        scope.spawn(|| waits(&mut log.writer().unwrap()));
+        waits(&mut writer);
+    });
+    let shared = log.metrics().archive_requests.puts - quiet.puts - alone;
+    assert!(alone >= 10 && shared < 2 * alone, "{shared} objects for two, {alone} for one alone");
+}
+
 #[test]
 fn an_archive_that_is_ahead_is_refused() {
     let store = tempfile::tempdir().unwrap();

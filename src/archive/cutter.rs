@@ -79,10 +79,7 @@ impl<T: Tail> ArchiveWorker<T> {
                 Ok(Duration::ZERO)
             }
             Ok(false) if stopping => Err(Error::Closed),
-            Ok(false) => {
-                self.cut_at = self.engine.env.now();
-                Ok(LOOK_EVERY)
-            }
+            Ok(false) => Ok(LOOK_EVERY),
             Err(Error::Archive(cause)) => {
                 self.archiver.failed(&cause);
                 let now = self.engine.env.now();
@@ -116,6 +113,9 @@ impl<T: Tail> Worker for ArchiveWorker<T> {
         let wait = if stopping { Duration::ZERO } else { self.due_in() };
         if !wait.is_zero() {
             return Some(wait.min(LOOK_EVERY));
+        }
+        if self.cutter.as_ref().is_none_or(|cutter| cutter.under_way.is_none()) {
+            self.cut_at = self.engine.env.now();
         }
         let cut = self.cut();
         match self.after(cut, stopping) {

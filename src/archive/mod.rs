@@ -14,6 +14,8 @@ mod plan;
 mod reader;
 mod retry;
 mod sequence;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub(crate) use archiver::Archiver;

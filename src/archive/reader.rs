@@ -19,6 +19,8 @@ const CACHE_BYTES_MAX: usize = 64 << 20;
 /// Objects whose heads, and what they carry themselves, are kept.
 const CACHE_OBJECTS_MAX: usize = 64;
 
+/// A chunk's object and index, and its frames.
+type Unpacked = ((u64, usize), Arc<Vec<u8>>);
 /// An object, and what stands behind its head.
 type Whole = Arc<(Object, Vec<u8>)>;
 
@@ -36,7 +38,7 @@ pub(crate) struct ArchiveReader {
 #[derive(Debug, Default)]
 struct Cache {
     objects: VecDeque<(u64, Whole)>,
-    chunks: VecDeque<((u64, usize), Arc<Vec<u8>>)>,
+    chunks: VecDeque<Unpacked>,
     /// The first number that was free when last looked at.
     end: u64,
 }

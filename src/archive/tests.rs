@@ -1,0 +1,102 @@
+use tierlog_tiers::object::Name;
+
+use super::base::Base;
+use super::codec::Compression;
+use super::object::{ArchivedMark, Author, Body, Chunk, Claim, Cut, Object, Run};
+use crate::config::Geometry;
+use crate::format::{EpochRange, Unreadable};
+use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
+
+fn object(body: Body) -> Object {
+    let author = Author { log: LogId([0xa1; 16]), epoch: Epoch(2), incarnation: Incarnation(9) };
+    let ends = vec![Lsn(64), Lsn(192)];
+    Object { author, number: 7, tag: [0xd0; 16], claim: 3, gsn: Gsn(11), ends, body }
+}
+
+fn claim() -> Object {
+    let geometry =
+        Geometry { tails: 1, lanes: 2, segment_bytes: 1 << 20, segments: 4, nvme_segment_bytes: 4 << 20 };
+    let (lane, epoch, incarnation) = (Lane(1), Epoch(1), Incarnation(4));
+    let range = EpochRange { lane, epoch, incarnation, first: Lsn(0), end: Lsn(128) };
+    object(Body::Claim(Claim { geometry, ranges: vec![range] }))
+}
+
+fn cut() -> Object {
+    let run = |lane, first, end| Run {
+        lane: Lane(lane),
+        epoch: Epoch(1),
+        incarnation: Incarnation(4),
+        first: Lsn(first),
+        end: Lsn(end),
+        gsn: Gsn(5),
+        bytes: end - first,
+    };
+    let chunk = |compression, inline, raw_bytes, lsn| Chunk {
+        compression,
+        inline,
+        crc: 0x0102_0304,
+        stored_bytes: 60,
+        raw_bytes,
+        lsn: Lsn(lsn),
+    };
+    let chunks = vec![chunk(Compression::Zstd, true, 128, 0), chunk(Compression::Off, false, 64, 128)];
+    let mark = ArchivedMark { lane: Lane(1), lsn: Lsn(128), gsn: Gsn(5), name: "m".into() };
+    object(Body::Cut(Cut { runs: vec![run(0, 0, 64), run(1, 64, 192)], chunks, marks: vec![mark] }))
+}
+
+fn base() -> Base {
+    Base { log: LogId([0xa1; 16]), number: 7, starts: vec![Lsn(64), Lsn(192)] }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn golden_bytes() {
+    for (bytes, golden) in [
+        (claim().encode(), include_str!("golden/claim.hex")),
+        (cut().encode(), include_str!("golden/cut.hex")),
+        (base().encode(), include_str!("golden/base.hex")),
+    ] {
+        assert_eq!(hex(&bytes), golden.trim());
+    }
+}
+
+#[test]
+fn what_is_written_is_read_and_another_version_is_refused() {
+    for sample in [claim(), cut()] {
+        let mut bytes = sample.encode();
+        assert_eq!(Object::decode(&bytes), Ok(sample));
+        for version in [1, 3] {
+            bytes[8] = version;
+            assert_eq!(Object::decode(&bytes), Err(Unreadable::Version(version.into())));
+        }
+    }
+    assert_eq!(Base::decode(&base().encode()), Ok(base()));
+    let name = cut().data_name(1);
+    assert_eq!(Name::Data(name).to_string(), "data/0000000002-0000000000000009/00000000000000000007-000001");
+}
+
+#[test]
+fn every_flipped_byte_and_every_length_is_refused() {
+    for bytes in [claim().encode(), cut().encode()] {
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x41;
+            assert!(Object::decode(&flipped).is_err(), "byte {at} flipped");
+            assert!(Object::decode(&bytes[..at]).is_err(), "cut at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_chunk_says_which_runs_it_holds() {
+    let Body::Cut(cut) = cut().body else { unreachable!() };
+    let parts = |index| -> Vec<_> {
+        let parts = cut.parts(index).into_iter();
+        parts.map(|(run, part)| (run, part.bytes, part.first.0, part.end.0)).collect()
+    };
+    assert_eq!(parts(0), [(0, 0..64, 0, 64), (1, 64..128, 64, 128)]);
+    assert_eq!(parts(1), [(1, 0..64, 128, 192)]);
+}
