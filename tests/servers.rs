@@ -136,7 +136,7 @@ fn bad_network(chance: u64) -> impl Fn(u64, &str) -> Fate + Send + 'static {
         let write = head.starts_with("PUT");
         match draw % 12 {
             0 => Fate::Refused,
-            1 => Fate::Status(if draw % 2 == 0 { 503 } else { 500 }),
+            1 => Fate::Status(if (draw / 12).is_multiple_of(2) { 503 } else { 500 }),
             2 if write => Fate::Unanswered,
             3 if write => Fate::Repeated,
             4 if write => Fate::Late(Duration::from_millis(draw % 300)),
