@@ -27,7 +27,7 @@ impl Clock for SimClock {
         let raw_ns = clock.raw_ns(self.host).saturating_add(live.drift_ns);
         let (tick_ns, last_ns) = (clock.tick_ns, clock.hosts[self.host as usize].last_ns);
         let goes_back = live.is(Mutant::ClockBackwards) && live.next().is_multiple_of(8);
-        let now_ns = if goes_back { raw_ns - BACK_NS } else { raw_ns.max(last_ns) };
+        let now_ns = if goes_back { raw_ns.saturating_sub(BACK_NS) } else { raw_ns.max(last_ns) };
         if live.emit(Event::Time { host: self.host, now_ns }).is_err() {
             // In a frozen world too: loops that wait for the time must end.
             live.drift_ns += tick_ns;

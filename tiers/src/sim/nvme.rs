@@ -32,6 +32,10 @@ pub(super) fn path(nvme: u32) -> PathBuf {
 }
 
 pub(super) fn named(nvme: u32, name: FileName, doing: &'static str, error: io::Error) -> io::Error {
+    // What tells its path already stays as it is.
+    if error.get_ref().is_some_and(|known| known.is::<DirectoryError>()) {
+        return error;
+    }
     DirectoryError::new(&path(nvme).join(name.to_string()), doing, error).into()
 }
 

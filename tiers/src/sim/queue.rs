@@ -36,10 +36,10 @@ impl SimQueue {
     fn wait(&mut self, most: usize) {
         let over = self.flights.len().saturating_sub(most);
         for (file, begun) in self.flights.drain(..over) {
-            let durable = !self.world.lock().model.options.nvme[self.nvme as usize].volatile_cache;
-            let ended = end(&mut self.world.lock(), begun, durable);
-            if let Err(error) = ended
-                && !self.world.lock().is(Mutant::SettleForgetsError)
+            let live = &mut *self.world.lock();
+            let durable = !live.model.options.nvme[self.nvme as usize].volatile_cache;
+            if let Err(error) = end(live, begun, durable)
+                && !live.is(Mutant::SettleForgetsError)
             {
                 self.ledger.fail(file.as_ref(), error);
             }

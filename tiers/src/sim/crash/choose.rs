@@ -28,7 +28,7 @@ pub enum Choose {
         /// How many.
         count: u64,
     },
-    /// `Exhaustive(most)`; where that has none, all of the others, and samples until there were `most`.
+    /// `Exhaustive(most)`; where that has none, some of all the others and samples, `most` in all.
     Thorough {
         /// The seed of the samples.
         seed: u64,
@@ -40,37 +40,22 @@ pub enum Choose {
 /// States of a [`Point`], by a [`Choose`].
 pub struct States<'p> {
     point: &'p Point,
-    steps: Vec<Choose>,
-    /// How many came of the present step, and of all.
+    /// What is yet to come, the next one last; of each step every `n`th state.
+    steps: Vec<(Choose, u128)>,
+    /// How many came of the present step.
     done: u128,
-    total: u64,
     random: Random,
 }
 
 impl<'p> States<'p> {
     pub(super) fn new(point: &'p Point, choose: Choose) -> States<'p> {
-        let seed = match choose {
-            Choose::Samples { seed, .. } | Choose::Thorough { seed, .. } => seed,
-            _ => 0,
+        let (seed, mut steps) = match choose {
+            Choose::Thorough { seed, most } => (seed, thorough(point, seed, most)),
+            Choose::Samples { seed, .. } => (seed, vec![(choose, 1)]),
+            other => (0, vec![(other, 1)]),
         };
-        let mut steps = match choose {
-            Choose::Thorough { most, .. } if point.combinations() <= u128::from(most) => {
-                vec![Choose::Exhaustive(u128::from(most))]
-            }
-            Choose::Thorough { seed, most } => {
-                let samples = Choose::Samples { seed, count: most };
-                vec![Choose::None, Choose::All, Choose::Alone, Choose::Missing, Choose::Parts, samples]
-            }
-            other => vec![other],
-        };
-        if let (Choose::Thorough { most, .. }, Some(Choose::Samples { count, .. })) =
-            (choose, steps.last_mut())
-        {
-            let single: u128 = point.units().iter().map(|unit| 2 * unit.count()).sum();
-            *count = u128::from(most).saturating_sub(single) as u64;
-        }
         steps.reverse();
-        States { point, steps, done: 0, total: 0, random: Random::new(seed ^ point.event().rotate_left(32)) }
+        States { point, steps, done: 0, random: Random::new(seed ^ point.event().rotate_left(32)) }
     }
 
     /// The next choice of a step, by its number in the step.
@@ -116,10 +101,9 @@ impl Iterator for States<'_> {
     type Item = State;
 
     fn next(&mut self) -> Option<State> {
-        while let Some(step) = self.steps.last().copied() {
-            if let Some(choice) = self.choice(step, self.done) {
+        while let Some((step, stride)) = self.steps.last().copied() {
+            if let Some(choice) = self.choice(step, self.done * stride) {
                 self.done += 1;
-                self.total += 1;
                 return Some(self.point.make(choice));
             }
             self.done = 0;
@@ -129,11 +113,44 @@ impl Iterator for States<'_> {
     }
 }
 
+/// All states if they are few; otherwise up to a quarter of the bound each of those where one unit differs, evenly
+/// spread, and samples.
+fn thorough(point: &Point, seed: u64, most: u64) -> Vec<(Choose, u128)> {
+    let bound = u128::from(most);
+    if point.combinations() <= bound {
+        return vec![(Choose::Exhaustive(bound), 1)];
+    }
+    let units = point.units();
+    let parts: u128 = units.iter().map(inner).sum();
+    let both = [(Choose::None, 1), (Choose::All, 1)];
+    let mut steps: Vec<_> = both.into_iter().take(most as usize).collect();
+    let mut left = most.saturating_sub(2);
+    let quarter = u128::from(left / 4);
+    for (step, count) in [
+        (Choose::Alone, units.len() as u128),
+        (Choose::Missing, units.len() as u128),
+        (Choose::Parts, 2 * parts),
+    ] {
+        if quarter > 0 && count > 0 {
+            // Odd, so that parts come beside nothing and beside all.
+            let stride = count.div_ceil(quarter) | 1;
+            left -= count.div_ceil(stride) as u64;
+            steps.push((step, stride));
+        }
+    }
+    steps.push((Choose::Samples { seed, count: left }, 1));
+    steps
+}
+
+/// How many options a unit has that are neither 0 nor full.
+fn inner(unit: &Unit) -> u128 {
+    unit.count() - if unit.full() == 0 { 1 } else { 2 }
+}
+
 /// The `number`th option of a unit that is neither 0 nor full.
 fn part(units: &[Unit], mut number: u128) -> Option<(u32, u128)> {
     for (at, unit) in units.iter().enumerate() {
-        let full = unit.full();
-        let inner = unit.count() - if full == 0 { 1 } else { 2 };
+        let (full, inner) = (unit.full(), inner(unit));
         if number < inner {
             let option = number + 1;
             return Some((at as u32, if full > 0 && option >= full { option + 1 } else { option }));

@@ -40,8 +40,10 @@ impl Point {
         self.units.get_or_init(|| Arc::new(units(&self.model, self.crash)))
     }
 
-    /// In how many states the crash may leave the world: exactly, but `u128::MAX` for more than that. (A line to which
-    /// somebody streamed and stored again before a fence may count a state twice, beyond 16,384 states of that line.)
+    /// In how many states the crash may leave the world: exactly, but `u128::MAX` for more than that.
+    ///
+    /// States count twice in two rare cases: of a line that somebody streamed and stored to without a fence between,
+    /// beyond 16,384 states of it; and of a file whose length and whose sectors are both open.
     pub fn combinations(&self) -> u128 {
         self.units().iter().fold(1, |all, unit| all.saturating_mul(unit.count()))
     }

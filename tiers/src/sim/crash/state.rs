@@ -102,7 +102,10 @@ fn unpowered(model: &Model, units: &[Unit], choice: &[(u32, u128)]) -> Model {
             Unit::Sector { file, sector, versions, .. } if option > 0 => {
                 let version = &model.files[file].pending[sector][versions[option as usize - 1]];
                 let file = after.files.get_mut(file).expect("a unit's file is there");
-                file.durable.write(sector * file.sector_bytes, version.content(file.sector_bytes));
+                // Not beyond the end of a file that was cut short.
+                if (sector + 1) * file.sector_bytes <= file.durable.len() {
+                    file.durable.write(sector * file.sector_bytes, version.content(file.sector_bytes));
+                }
             }
             _ => resolve(&mut after, unit, option, Presence::Durable, Presence::Removed),
         }

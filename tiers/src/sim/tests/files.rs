@@ -136,6 +136,34 @@ fn a_creation_under_way_leaves_nothing_or_a_shorter_file() {
 }
 
 #[test]
+fn a_file_whose_length_is_not_durable_may_lose_what_was_written_to_it() {
+    let world = with_nvme(|options| options.sector_bytes = 4096);
+    world.freeze_at(2);
+    world.nvme(0).create(SEGMENT, 8192).unwrap_err();
+    let killed = world.crash(Crash::Kill).state(true).world();
+    let file = killed.nvme(0).open(SEGMENT, true).unwrap();
+    let mut queue = killed.nvme(0).queue().unwrap();
+    queue.write(&file, 4096, filled(4096, 1)).unwrap();
+    let left: BTreeSet<_> = killed
+        .crash(Crash::Power)
+        .states(EXHAUSTIVE)
+        .map(|state| {
+            let file = state.world().nvme(0).open(SEGMENT, false).ok()?;
+            let mut block = Block::zeroed(4096);
+            Some((file.len(), file.read(4096, &mut block).ok().map(|()| block[0])))
+        })
+        .collect();
+    let lens = [None, Some((0, None)), Some((4096, None)), Some((8192, Some(0))), Some((8192, Some(1)))];
+    assert_eq!(left, lens.into());
+    queue.settle().unwrap();
+    assert_eq!(
+        killed.crash(Crash::Power).combinations(),
+        2,
+        "a flush makes the length durable, not the name"
+    );
+}
+
+#[test]
 fn a_removal_under_way_has_happened_or_not() {
     let world = with_nvme(|_| {});
     drop(world.nvme(0).create(SEGMENT, 4096).unwrap());
