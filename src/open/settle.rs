@@ -8,19 +8,56 @@ use tierlog_tiers::nvme::FileName;
 
 use crate::board::Water;
 use crate::error::{Error, Result};
+use crate::format::EpochRange;
 use crate::media::Media;
 use crate::number::{Epoch, Lane, Lsn};
 use crate::read::{FrameError, LaneCursor};
-use crate::recover::Examined;
-use crate::runs::{LaneRuns, Marks, MediaFrames, Pool, Sink};
+use crate::recover::{Examined, LaneScan};
+use crate::runs::{LaneRuns, Marks, MediaFrames, Pool, Sink, prove};
+
+/// Bytes of frames that are flushed, and then read back while the next ones are written.
+const PIECE_BYTES: u64 = 32 << 20;
+
+/// Frames of a lane that were written and flushed.
+struct Piece<'a> {
+    scan: &'a LaneScan,
+    range: EpochRange,
+    from: Lsn,
+    upto: Lsn,
+}
 
 /// Moves and flushes; afterwards NVMe alone holds everything that counts. Returns the bytes of frames moved.
 pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<u64> {
     let media = &examined.media;
-    let mut moved = 0;
+    let mut prover = Prover { media, marks, cursor: None };
+    if media.env.threads() < 2 {
+        return write(examined, pool, &mut |piece| prover.prove(&piece));
+    }
+    std::thread::scope(|scope| {
+        let (pieces, written) = std::sync::mpsc::channel();
+        let proof = scope.spawn(move || written.iter().try_for_each(|piece| prover.prove(&piece)));
+        let moved = write(examined, pool, &mut |piece| {
+            // Nobody listens any more where a proof has failed: that error is the one that counts.
+            let _failed = pieces.send(piece);
+            Ok(())
+        });
+        drop(pieces);
+        proof.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        moved
+    })
+}
+
+/// Writes what NVMe does not have yet, and hands on each piece that is durable.
+fn write<'a>(
+    examined: &'a Examined,
+    pool: &Pool,
+    hand_on: &mut dyn FnMut(Piece<'a>) -> Result<()>,
+) -> Result<u64> {
+    let media = &examined.media;
+    let (mut moved, mut queue) = (0, None);
     for scan in &examined.scans {
         let lane = scan.lane;
-        let Some(range) = examined.ranges[lane.0 as usize].last() else { continue };
+        let Some(range) = examined.ranges[lane.0 as usize].last().copied() else { continue };
         flush_segments(media, lane, range.epoch)?;
         let nvme_end = end_on_nvme(media, lane, scan.from, scan.end)?;
         if nvme_end >= scan.end {
@@ -28,18 +65,50 @@ pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<
         }
         let sequence =
             media.catalogue().of_lane(lane).iter().map(|entry| entry.header.sequence).max().unwrap_or(0);
-        let mut runs = LaneRuns::new(media, *range, nvme_end, sequence);
+        let mut runs = LaneRuns::new(media, range, nvme_end, sequence).up_to(scan.end);
         let mut frames = MediaFrames::new(LaneCursor::new(media.clone(), lane, nvme_end));
-        runs.write(media, pool, &mut frames, scan.end, true, &mut Sink::Now)?;
-        runs.prove(media, nvme_end, scan.end)?;
-        marks.set(lane, |mark| {
-            (mark.epoch, mark.incarnation) = (range.epoch, range.incarnation);
-            (mark.drained, mark.gsn) = (scan.end, scan.gsn);
-        })?;
-        media.board.raise_water(lane, Water::Durable, scan.end);
+        let queue = match &mut queue {
+            Some(queue) => queue,
+            None => queue.insert(media.nvme.queue().map_err(Error::io("a queue of the NVMe tier"))?),
+        };
+        while runs.durable() < scan.end {
+            let from = runs.durable();
+            let upto = scan.end.min(Lsn(from.0 + PIECE_BYTES));
+            let mut sink = Sink::Queue(queue.as_mut());
+            runs.write(media, pool, &mut frames, upto, upto == scan.end, &mut sink)?;
+            queue.settle().map_err(Error::io("what was accepted, to the NVMe tier"))?;
+            runs.settled();
+            hand_on(Piece { scan, range, from, upto: runs.durable() })?;
+        }
         moved += scan.end.0 - nvme_end.0;
     }
     Ok(moved)
+}
+
+/// Reads back what was written; a lane of which all is there gets its watermark.
+struct Prover<'a> {
+    media: &'a Arc<Media>,
+    marks: &'a Marks,
+    cursor: Option<LaneCursor>,
+}
+
+impl Prover<'_> {
+    fn prove(&mut self, piece: &Piece<'_>) -> Result<()> {
+        let Piece { scan, range, from, upto } = piece;
+        let lane = scan.lane;
+        let same = self.cursor.take_if(|cursor| (cursor.lane, cursor.at) == (lane, *from));
+        let fresh = || LaneCursor::new(self.media.clone(), lane, *from).without_tail();
+        prove(self.cursor.insert(same.unwrap_or_else(fresh)), *upto)?;
+        if *upto < scan.end {
+            return Ok(());
+        }
+        self.marks.set(lane, |mark| {
+            (mark.epoch, mark.incarnation) = (range.epoch, range.incarnation);
+            (mark.drained, mark.gsn) = (scan.end, scan.gsn);
+        })?;
+        self.media.board.raise_water(lane, Water::Durable, scan.end);
+        Ok(())
+    }
 }
 
 /// How far NVMe alone goes, frame by frame, from the oldest LSN that the tail could still mend.

@@ -253,7 +253,8 @@ impl LaneCursor {
         range: &EpochRange,
         into: &mut Vec<u8>,
     ) -> Result<Option<Result<Header, Bad>>, FrameError> {
-        let system = |what: String| move |source| FrameError::System(Error::io(what)(source));
+        let system =
+            |file: u32| move |source| FrameError::System(Error::io(format!("segment {file:08}"))(source));
         let usable = |(cursor, next): &(SegmentCursor, Option<Lsn>), at: Lsn| {
             cursor.lsn <= at && next.is_none_or(|next| at < next)
         };
@@ -267,16 +268,14 @@ impl LaneCursor {
                 return Ok(None);
             }
             let name = FileName::Segment(entry.file);
-            let file =
-                self.media.nvme.open(name, false).map_err(system(format!("segment {:08}", entry.file)))?;
+            let file = self.media.nvme.open(name, false).map_err(system(entry.file))?;
             self.segment = Some((SegmentCursor::new(entry, file), next));
         }
         let Some((cursor, _)) = self.segment.as_mut() else { return Ok(None) };
         let start = into.len();
         loop {
             let here = cursor.lsn;
-            let what = format!("segment {:08}", cursor.entry.file);
-            match cursor.frame(into).map_err(system(what))? {
+            match cursor.frame(into).map_err(system(cursor.entry.file))? {
                 Ok(header) if here == self.at => return Ok(Some(Ok(header))),
                 Ok(_) if cursor.lsn <= self.at => into.truncate(start),
                 Ok(_) => {

@@ -10,7 +10,9 @@ use crate::number::Lsn;
 #[derive(Debug, Default)]
 pub(super) struct Window {
     first: Lsn,
+    /// As long as the longest copy, so that none is zeroed first.
     bytes: Vec<u8>,
+    len: usize,
 }
 
 /// Why the window has no frame there.
@@ -26,21 +28,23 @@ impl Window {
     /// Copies `len` bytes of `tail` from `at`, where `first` lies.
     pub(super) fn fill(&mut self, tail: &dyn TailRead, at: u64, first: Lsn, len: usize) -> Result<(), Fault> {
         self.clear();
-        self.bytes.resize(len, 0);
-        tail.read(at, &mut self.bytes).inspect_err(|_| self.bytes.clear())?;
-        self.first = first;
+        if self.bytes.len() < len {
+            self.bytes.resize(len, 0);
+        }
+        tail.read(at, &mut self.bytes[..len])?;
+        (self.first, self.len) = (first, len);
         Ok(())
     }
 
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
+        self.len = 0;
     }
 
     /// Appends the frame at `lsn` to `into`, a filler as one line.
     pub(super) fn frame(&self, seal: &Seal, lsn: Lsn, into: &mut Vec<u8>) -> Result<Header, Short> {
         let none = || Short::Needs(HEADER_BYTES as u64);
         let offset = lsn.0.checked_sub(self.first.0).ok_or_else(none)? as usize;
-        let bytes = self.bytes.get(offset..).ok_or_else(none)?;
+        let bytes = self.bytes[..self.len].get(offset..).ok_or_else(none)?;
         let head = bytes.first_chunk().ok_or_else(none)?;
         let header = peek(seal, lsn, head, u64::MAX).map_err(Short::Bad)?;
         let len = media_bytes(&header);

@@ -9,3 +9,4 @@ mod scan;
 mod table;
 
 pub(crate) use examine::{Examined, Inputs, examine, live_ranges};
+pub(crate) use scan::LaneScan;

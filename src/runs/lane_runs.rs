@@ -60,6 +60,8 @@ pub(crate) struct LaneRuns {
     seal: Seal,
     segment: Option<OpenSegment>,
     sequence: u64,
+    /// Nothing comes behind: segments are made no longer than they have to be.
+    last: Option<Lsn>,
     /// Frames below are in `buffer` or written.
     copied: Lsn,
     /// Frames below were handed to the sink.
@@ -87,6 +89,7 @@ impl LaneRuns {
             seal: media.seal(&range),
             segment: None,
             sequence,
+            last: None,
             copied: from,
             written: from,
             durable: from,
@@ -98,6 +101,12 @@ impl LaneRuns {
             ends: Vec::new(),
             proof: None,
         }
+    }
+
+    /// The same, up to `last` and no further.
+    pub(crate) fn up_to(mut self, last: Lsn) -> Self {
+        self.last = Some(last);
+        self
     }
 
     /// End and stamp of the last stamped batch that is durable on NVMe.
@@ -138,15 +147,7 @@ impl LaneRuns {
         let lane = self.range.lane;
         let cursor =
             self.proof.get_or_insert_with(|| LaneCursor::new(media.clone(), lane, from).without_tail());
-        let mut frame = Vec::new();
-        while cursor.at < upto {
-            frame.clear();
-            if let Err(error) = cursor.frame(&mut frame) {
-                let what = format!("what was written to NVMe reads back otherwise ({error:?})");
-                return Err(Error::Corrupt { lane, lsn: cursor.at, what });
-            }
-        }
-        Ok(())
+        prove(cursor, upto)
     }
 
     /// What was proved on NVMe stays; everything behind is written again from the tail, into a fresh segment.
@@ -200,7 +201,14 @@ impl LaneRuns {
     }
 
     fn open_segment(&mut self, media: &Media, pool: &Pool, progress: &mut Progress) -> Result<()> {
-        let (number, file, made) = pool.take().map_err(Error::io("a segment of the NVMe tier"))?;
+        let taken = match self.last {
+            None => pool.take(),
+            Some(last) => {
+                let blocks = (last.0 - self.copied.0).next_multiple_of(BLOCK_BYTES as u64);
+                pool.make_for(BLOCK_BYTES as u64 + blocks).map(|(number, file)| (number, file, true))
+            }
+        };
+        let (number, file, made) = taken.map_err(Error::io("a segment of the NVMe tier"))?;
         progress.waited_for_segment |= made;
         self.sequence += 1;
         let header = SegmentHeader {
@@ -309,4 +317,20 @@ pub(crate) struct Progress {
     pub(crate) runs: u64,
     pub(crate) bytes: u64,
     pub(crate) waited_for_segment: bool,
+}
+
+/// Reads every frame up to `upto`.
+///
+/// # Errors
+/// [`Error::Corrupt`] naming the first that is not there.
+pub(crate) fn prove(cursor: &mut LaneCursor, upto: Lsn) -> Result<()> {
+    let mut frame = Vec::new();
+    while cursor.at < upto {
+        frame.clear();
+        if let Err(error) = cursor.frame(&mut frame) {
+            let what = format!("what was written to NVMe reads back otherwise ({error:?})");
+            return Err(Error::Corrupt { lane: cursor.lane, lsn: cursor.at, what });
+        }
+    }
+    Ok(())
 }

@@ -16,7 +16,7 @@ mod stability;
 pub(crate) use drainer::Drainer;
 pub(crate) use frames::{MediaFrames, RunFrames, TailFrames};
 pub(crate) use keeper::Keeper;
-pub(crate) use lane_runs::{Frames, LaneRuns, Sink};
+pub(crate) use lane_runs::{Frames, LaneRuns, Sink, prove};
 pub(crate) use marks::Marks;
 pub(crate) use pool::Pool;
 pub(crate) use retire::trim;

@@ -16,6 +16,7 @@ use tierlog_benches::emulated;
 use tierlog_benches::peak::Memory;
 use tierlog_benches::quantiles::spread;
 use tierlog_benches::sizes::Sizes;
+use tierlog_tiers::nvme::{Block, Directory, DirectoryOptions, FileName, Nvme};
 use tierlog_tiers::tail::{MapOptions, Mapped, MediumAsk, Tail, TailLane};
 
 type Failure = Box<dyn std::error::Error>;
@@ -25,6 +26,8 @@ const RING_AT: u64 = 2 << 20;
 /// One segment, filled and never retired: the whole of it is to be scanned however fast the drainer was.
 const SCANNED_BYTES: u64 = 256 << 20;
 const PAYLOAD: (usize, usize) = (64, 512);
+/// What one request of the raw file asks for.
+const RAW_BYTES: usize = 1 << 20;
 /// A ring of 32 MiB for the logs whose length is varied.
 const RING_BYTES: u64 = 32 << 20;
 const READY: &str = "ready";
@@ -100,6 +103,7 @@ fn measure(args: &Args) -> Result<(), Failure> {
 
 fn scan(args: &Args) -> Result<f64, Failure> {
     let [mut checksums, mut scans, mut ratios, mut views, mut settles, mut opens] = [const { Vec::new() }; 6];
+    let mut raws = Vec::new();
     let mut tail = String::new();
     for _ in 0..args.rounds {
         let dir = tempfile::Builder::new().prefix("tierlog-recover-").tempdir_in(&args.dir)?;
@@ -120,6 +124,7 @@ fn scan(args: &Args) -> Result<f64, Failure> {
         scans.push(speed(recovered.scan.bytes, recovered.scan.took));
         settles.push(speed(recovered.settle.bytes, recovered.settle.took));
         ratios.push(scans[scans.len() - 1] / checksums[checksums.len() - 1]);
+        raws.push(speed(recovered.settle.bytes, raw_file(dir.path(), recovered.settle.bytes)?));
         tail = log.media().tails.join("; ");
         log.close()?;
     }
@@ -137,6 +142,7 @@ fn scan(args: &Args) -> Result<f64, Failure> {
         ("scan / crc32c", &ratios),
         ("View::open, which maps and scans, GB/s", &views),
         ("settle: to NVMe, flushed and read back, GB/s", &settles),
+        ("a raw file of that length, the same, GB/s", &raws),
         ("Log::open, all of it, ms", &opens),
     ] {
         let (min, middle, max) = spread(values);
@@ -157,6 +163,25 @@ fn checksum(tail: &Path, bytes: u64) -> Result<Duration, Failure> {
     let memory = lane.bytes(0, bytes as usize);
     let start = Instant::now();
     std::hint::black_box(crc32c::crc32c(std::hint::black_box(memory)));
+    Ok(start.elapsed())
+}
+
+/// A file written from end to end, flushed, and read back.
+fn raw_file(dir: &Path, bytes: u64) -> Result<Duration, Failure> {
+    let options = DirectoryOptions { create: true, ..DirectoryOptions::default() };
+    let directory = Directory::open(dir.join("raw"), &options)?;
+    let (name, len) = (FileName::Segment(1), bytes.next_multiple_of(RAW_BYTES as u64));
+    let start = Instant::now();
+    let file = directory.allocate(name, len)?;
+    let mut queue = directory.queue()?;
+    for at in (0..len).step_by(RAW_BYTES) {
+        let mut block = queue.block(RAW_BYTES);
+        block.fill(0x5a);
+        queue.write(&file, at, block)?;
+    }
+    queue.settle()?;
+    let mut block = Block::zeroed(RAW_BYTES);
+    (0..len).step_by(RAW_BYTES).try_for_each(|at| file.read(at, &mut block))?;
     Ok(start.elapsed())
 }
 

@@ -142,7 +142,11 @@ impl Nvme for Directory {
     }
 
     fn create(&self, name: FileName, len: u64) -> io::Result<Arc<dyn NvmeFile>> {
-        Ok(self.create_file(name, len)?)
+        Ok(self.create_file(name, len, true)?)
+    }
+
+    fn allocate(&self, name: FileName, len: u64) -> io::Result<Arc<dyn NvmeFile>> {
+        Ok(self.create_file(name, len, false)?)
     }
 
     fn open(&self, name: FileName, write: bool) -> io::Result<Arc<dyn NvmeFile>> {

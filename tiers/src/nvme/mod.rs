@@ -64,6 +64,14 @@ pub trait Nvme: Send + Sync + fmt::Debug {
     /// # Errors
     /// `AlreadyExists`; `StorageFull`, after which nothing of it is left behind; otherwise as the system says.
     fn create(&self, name: FileName, len: u64) -> io::Result<Arc<dyn NvmeFile>>;
+    /// Makes a file of `len` bytes for one pass from its beginning to its end: its blocks are found, not written. They read
+    /// as zeros; the first write to each costs more, and is durable once a queue that made it has settled.
+    ///
+    /// # Errors
+    /// As for [`create`](Nvme::create).
+    fn allocate(&self, name: FileName, len: u64) -> io::Result<Arc<dyn NvmeFile>> {
+        self.create(name, len)
+    }
     /// Opens a file; for writing it is locked against other processes for as long as it is open.
     ///
     /// # Errors

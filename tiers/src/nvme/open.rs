@@ -38,7 +38,7 @@ impl Directory {
         }
     }
 
-    pub(super) fn create_file(&self, name: FileName, len: u64) -> Opened {
+    pub(super) fn create_file(&self, name: FileName, len: u64, zeros: bool) -> Opened {
         let path = self.path_of(name);
         let way = self.writable(&path, "creating")?;
         let failed = |error| DirectoryError::new(&path, "creating", error);
@@ -46,7 +46,7 @@ impl Directory {
             return Err(failed(io::ErrorKind::InvalidInput.into()));
         }
         let file = syscall::open_at(&self.dir, name, CREATE, 0o600).map_err(failed)?;
-        let filled = self.fill(&file, &path, len).and_then(|()| self.wrap(file, name, Some(way)));
+        let filled = self.fill(&file, &path, len, zeros).and_then(|()| self.wrap(file, name, Some(way)));
         filled.map_err(|first| match self.remove_file(name) {
             Ok(()) => first,
             Err(second) => {
@@ -87,8 +87,9 @@ impl Directory {
         Ok(Arc::new(DirectoryFile { file, name, path, len, way, rings: self.rings.clone() }))
     }
 
-    /// Locks a new file and writes zeros over `len` bytes, so that no later write has anything to allocate or journal.
-    fn fill(&self, file: &File, path: &Path, len: u64) -> Result<(), DirectoryError> {
+    /// Locks a new file and finds room for `len` bytes; with `zeros` they are written, so that no later write has anything
+    /// to allocate or journal.
+    fn fill(&self, file: &File, path: &Path, len: u64, zeros: bool) -> Result<(), DirectoryError> {
         let failed = |error| DirectoryError::new(path, "filling with zeros", error);
         file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
         self.prepare(file, path)?;
@@ -96,13 +97,22 @@ impl Directory {
             return Err(DirectoryError::Missing { path: path.to_path_buf() });
         }
         syscall::reserve(file, len).map_err(failed)?;
-        let zeros = Block::zeroed(ZEROS_BYTES.min(len) as usize);
-        let mut at = 0;
-        while at < len {
-            let piece = ZEROS_BYTES.min(len - at);
-            write_plain(file.as_fd(), at, &zeros[..piece as usize]).map_err(failed)?;
-            at += piece;
+        if zeros {
+            write_zeros(file, len).map_err(failed)?;
+        } else {
+            file.set_len(len).map_err(failed)?;
         }
         file.sync_data().and_then(|()| self.dir.sync_all()).map_err(failed)
     }
+}
+
+fn write_zeros(file: &File, len: u64) -> io::Result<()> {
+    let zeros = Block::zeroed(ZEROS_BYTES.min(len) as usize);
+    let mut at = 0;
+    while at < len {
+        let piece = ZEROS_BYTES.min(len - at);
+        write_plain(file.as_fd(), at, &zeros[..piece as usize])?;
+        at += piece;
+    }
+    Ok(())
 }

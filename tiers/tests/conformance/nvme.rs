@@ -72,6 +72,23 @@ fn a_new_file_is_zeros(place: &impl Place) {
     assert!(read(&*file, 0, 65536).iter().all(|byte| *byte == 0));
 }
 
+fn an_allocated_file_is_zeros_and_written_once(place: &impl Place) {
+    let nvme = place.open();
+    let file = nvme.allocate(SEGMENT, 65536).unwrap();
+    assert_eq!((file.name(), file.len(), file.is_empty()), (SEGMENT, 65536, false));
+    assert!(read(&*file, 0, 65536).iter().all(|byte| *byte == 0));
+    let mut queue = nvme.queue().unwrap();
+    for at in (0..65536).step_by(16384) {
+        queue.write(&file, at, pattern(16384, at)).unwrap();
+    }
+    queue.settle().unwrap();
+    let reader = nvme.open(SEGMENT, false).unwrap();
+    for at in (0..65536).step_by(16384) {
+        assert!(read(&*reader, at, 16384)[..] == pattern(16384, at)[..], "{at}");
+    }
+    assert_eq!(kind(nvme.allocate(SEGMENT, 65536)), ErrorKind::AlreadyExists);
+}
+
 fn what_is_written_is_read(place: &impl Place) {
     let nvme = place.open();
     let file = nvme.create(SEGMENT, 1 << 20).unwrap();
@@ -210,6 +227,7 @@ macro_rules! directories {
                 use super::*;
                 crate::suite!(nvme, $place, [
                     a_new_file_is_zeros,
+                    an_allocated_file_is_zeros_and_written_once,
                     what_is_written_is_read,
                     nothing_goes_beyond_the_end_or_off_the_grid,
                     names_are_listed_in_order_and_told_apart,

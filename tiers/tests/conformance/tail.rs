@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use tierlog_tiers::sim::{SimTail, TailOptions, World, WorldOptions};
@@ -120,6 +120,11 @@ fn what_is_stored_is_read(place: &impl Place) {
     lane.store_word(72, 0x0102_0304_0506_0708);
     assert_eq!(read(&*tail, 4096 + 72, 8), [8, 7, 6, 5, 4, 3, 2, 1]);
     assert_eq!(read(&*tail, 0, 4096), [0; 4096], "nothing before the lane");
+    let mut seen = Vec::new();
+    let load = |words: &[AtomicU64]| words.iter().map(|word| word.load(Ordering::Relaxed)).collect();
+    view.look(4096, 65536, &mut |words| seen = load(words)).unwrap();
+    let bytes: Vec<u8> = seen.into_iter().flat_map(u64::to_ne_bytes).collect();
+    assert_eq!(bytes, read(&*tail, 4096, 65536));
 }
 
 fn what_is_written_in_place_is_read_after_the_next_fence(place: &impl Place) {
