@@ -94,11 +94,13 @@ impl Live {
         self.freeze_at.is_some_and(|at| self.next() >= at)
     }
 
+    pub(super) fn check(&self) -> Result<(), Frozen> {
+        if self.is_frozen() { Err(Frozen) } else { Ok(()) }
+    }
+
     /// Makes something happen; its number.
     pub(super) fn emit(&mut self, event: Event) -> Result<u64, Frozen> {
-        if self.is_frozen() {
-            return Err(Frozen);
-        }
+        self.check()?;
         let number = self.next();
         self.model_mut().apply(number, &event);
         Arc::make_mut(&mut self.events).push(event);

@@ -84,6 +84,7 @@ mod tail;
 mod tests;
 mod thread;
 mod trace;
+mod view;
 mod world;
 
 pub use clock::SimClock;
@@ -94,7 +95,8 @@ pub use mutant::Mutant;
 pub use nvme::SimNvme;
 pub use objects::SimObjects;
 pub use options::{ClockOptions, NvmeOptions, ObjectOptions, TailOptions, Tearing, WorldOptions};
-pub use tail::{SimTail, SimTailView};
+pub use tail::SimTail;
 pub use thread::as_thread;
 pub use trace::{Points, Trace};
+pub use view::SimTailView;
 pub use world::World;

@@ -34,9 +34,7 @@ struct Answer {
 /// What comes before every operation: requests that are due are applied, a fault is drawn.
 fn enter(live: &mut Live, operation: ObjectOperation) -> Result<Option<ObjectFault>, ObjectError> {
     apply_due(live).map_err(unavailable)?;
-    if live.is_frozen() {
-        return Err(unavailable(Frozen));
-    }
+    live.check().map_err(unavailable)?;
     match live.plan.object(operation) {
         Some(ObjectFault::Refused) => Err(refused("not allowed")),
         Some(ObjectFault::ErrorBefore | ObjectFault::Away(_)) => {

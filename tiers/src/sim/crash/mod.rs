@@ -2,8 +2,10 @@
 
 mod choose;
 mod explore;
+mod hash;
 mod point;
 mod state;
+mod survive;
 mod unit;
 
 pub use choose::{Choose, States};

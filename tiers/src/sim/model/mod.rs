@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub(super) use clock::ClockModel;
 pub(super) use file::{FileModel, LateWrite, Presence};
-pub(super) use object::ObjectModel;
+pub(super) use object::{ObjectModel, Request};
 pub(super) use tail::{Made, TailModel, lines};
 
 use super::event::{Event, Flushed};
@@ -181,6 +181,12 @@ impl Model {
                 file.end(write, super::event::Landing::Whole { durable: false });
             }
         }
+    }
+
+    /// The machine starts anew.
+    pub(super) fn reboot(&mut self) {
+        self.boot = self.boot.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.forget_threads();
     }
 
     /// Nobody is left to fence what was flushed or streamed.
