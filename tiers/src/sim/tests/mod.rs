@@ -5,6 +5,7 @@ mod files;
 mod litmus;
 mod mutants;
 mod objects;
+mod reference;
 mod worlds;
 
 use std::collections::BTreeSet;
