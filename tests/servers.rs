@@ -411,3 +411,65 @@ fn no_credential_is_ever_shown() {
         }
     }
 }
+
+/// A process killed at a random moment and its machine taken away: tail and NVMe are gone, objects are all there is.
+#[test]
+#[cfg(feature = "cli")]
+fn what_was_acknowledged_at_machine_outlives_every_machine() {
+    use std::io::Read;
+    let losses: u32 = std::env::var("TIERLOG_LOSSES").map_or(5, |text| text.parse().unwrap());
+    let mut chance = Chance::seeded("servers", "outlives_every_machine");
+    for store in servers("machines").into_iter().take(1) {
+        let place = tempfile::tempdir().unwrap();
+        let orders = place.path().join("orders");
+        let lines: Vec<String> = (0..50_000).map(|i| format!("{i},buy,{}", 5_853_300 + i % 991)).collect();
+        std::fs::write(&orders, lines.join("\n") + "\n").unwrap();
+        let mut acknowledged = 0;
+        for life in 0..losses {
+            let dir = place.path().join(format!("machine-{life}"));
+            let at = config(&dir, &store);
+            if life > 0 {
+                restore(&at).unwrap();
+            }
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tierlog"));
+            command.args([
+                "append",
+                "--acks",
+                "--emulated",
+                "--level",
+                "machine",
+                "--stream",
+                &life.to_string(),
+            ]);
+            command
+                .args(["--archive", &store.address, "--endpoint", &store.endpoint, "--dir"])
+                .arg(&dir)
+                .arg(&orders);
+            let command = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+            let mut child = command.spawn().unwrap();
+            let mut pipe = child.stdout.take().unwrap();
+            let heard = std::thread::spawn(move || {
+                let mut text = String::new();
+                pipe.read_to_string(&mut text).map(|_| text)
+            });
+            std::thread::sleep(Duration::from_millis(300 + chance.below(700) as u64));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let text = heard.join().unwrap().unwrap();
+            let acks = text.rsplit_once('\n').map_or(0, |(whole, _)| whole.lines().count());
+            std::fs::remove_dir_all(&dir).ok();
+            let found = if acks > 0 { restored(&place.path().join("look"), &store) } else { Vec::new() };
+            std::fs::remove_dir_all(place.path().join("look")).ok();
+            let kept: Vec<&[u8]> =
+                found.iter().filter(|kept| kept.stream == life).map(|kept| &kept.payload[..]).collect();
+            assert!(kept.len() >= acks, "life {life}: {acks} acknowledged, {} restored", kept.len());
+            assert!(
+                kept.iter().zip(&lines).all(|(kept, line)| *kept == line.as_bytes()),
+                "in order, life {life}"
+            );
+            acknowledged += acks;
+        }
+        println!("{}: {losses} machines lost, {acknowledged} acknowledged records, none lost", store.address);
+        assert!(acknowledged > 0);
+    }
+}
