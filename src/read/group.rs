@@ -22,6 +22,7 @@ pub(crate) struct Item {
 pub(crate) struct Group {
     pub(crate) lane: Lane,
     pub(crate) epoch: Epoch,
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "asked for by `tierlog dump` alone"))]
     pub(crate) incarnation: Incarnation,
     pub(crate) start: Lsn,
     pub(crate) end: Lsn,
