@@ -120,6 +120,8 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
 
     // From here on something is written.
     host.sign(&config)?;
+    // The record that was read may lie in the device's cache, left there by an owner that was killed.
+    places.superblock.file.flush().map_err(Error::io("the superblock"))?;
     let pool = new_pool(&places, &config, &geometry, &examined)?;
     let began = host.now();
     let moved = super::settle::settle(&examined, &marks, &pool)?;

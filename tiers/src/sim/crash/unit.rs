@@ -127,8 +127,8 @@ fn names(number: u32, file: &FileModel, crash: Crash, units: &mut Vec<Unit>) {
     let lens = match (file.presence, crash) {
         (Presence::Creating, _) | (Presence::Unsynced, Crash::Power) => {
             let block = BLOCK_BYTES as u64;
-            let mut lens = vec![None, Some(0), Some(block), Some(len / 2 / block * block), Some(len - block)];
-            lens.push(Some(len));
+            let cut = [0, block.min(len), len / 2 / block * block, len.saturating_sub(block), len];
+            let mut lens: Vec<Option<u64>> = cut.into_iter().map(Some).chain([None]).collect();
             lens.sort_unstable();
             lens.dedup();
             lens

@@ -128,6 +128,9 @@ fn a_creation_under_way_leaves_nothing_or_a_shorter_file() {
         assert_eq!(lens.collect::<BTreeSet<_>>(), expected);
         assert_eq!(point.combinations(), 6);
     }
+    let empty = world.crash(Crash::Kill).states(EXHAUSTIVE).nth(1).unwrap().world();
+    assert_eq!(empty.nvme(0).open(SEGMENT, false).unwrap().len(), 0);
+    assert_eq!(empty.crash(Crash::Power).combinations(), 2);
     // Its name outlives a kill, but not yet the power.
     let killed = world.crash(Crash::Kill).state(true).world();
     assert_eq!(killed.crash(Crash::Power).combinations(), 6);
