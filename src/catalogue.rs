@@ -34,14 +34,15 @@ impl Catalogue {
         lane.insert(at, entry);
     }
 
-    /// The segment of `epoch` that holds `lsn`, and the LSN at which a later one takes over. One that was written later
-    /// counts from its first LSN on: it began where the one before was found to end.
-    pub(crate) fn find(&self, lane: Lane, epoch: Epoch, lsn: Lsn) -> Option<(Entry, Option<Lsn>)> {
-        let of_epoch = || self.of_lane(lane).iter().filter(|entry| entry.header.epoch == epoch);
-        let begun = of_epoch().filter(|entry| entry.header.first <= lsn);
-        let found = *begun.max_by_key(|entry| entry.header.sequence)?;
-        let later = of_epoch().filter(|entry| entry.header.sequence > found.header.sequence);
-        Some((found, later.map(|entry| entry.header.first).min()))
+    /// The segments of `epoch` that may hold `lsn`, the newest first, each with the LSN at which a later one begins. What
+    /// was written later takes over from its first LSN on, as far as it got: a frame is the same wherever it is found.
+    pub(crate) fn holders(&self, lane: Lane, epoch: Epoch, lsn: Lsn) -> Vec<(Entry, Option<Lsn>)> {
+        let of_epoch = || self.of_lane(lane).iter().rev().filter(|entry| entry.header.epoch == epoch);
+        let next = |found: &Entry| {
+            let later = of_epoch().filter(|entry| entry.header.sequence > found.header.sequence);
+            later.map(|entry| entry.header.first).min()
+        };
+        of_epoch().filter(|entry| entry.header.first <= lsn).map(|entry| (*entry, next(entry))).collect()
     }
 
     pub(crate) fn of_lane(&self, lane: Lane) -> &[Entry] {
@@ -143,11 +144,14 @@ mod tests {
     #[test]
     fn what_was_written_later_counts_from_where_it_begins() {
         let catalogue = after_a_failed_run();
-        let found = |lsn| catalogue.find(Lane(0), Epoch(1), Lsn(lsn)).map(|(entry, next)| (entry.file, next));
-        assert_eq!(found(0), Some((1, Some(Lsn(512)))));
-        assert_eq!(found(512), Some((3, None)));
-        assert_eq!(found(2048), Some((3, None)));
-        assert!(catalogue.find(Lane(0), Epoch(2), Lsn(0)).is_none());
+        let found = |epoch, lsn| -> Vec<_> {
+            let holders = catalogue.holders(Lane(0), Epoch(epoch), Lsn(lsn));
+            holders.into_iter().map(|(entry, next)| (entry.file, next)).collect()
+        };
+        assert_eq!(found(1, 0), [(1, Some(Lsn(512)))]);
+        assert_eq!(found(1, 512), [(3, None), (1, Some(Lsn(512)))]);
+        assert_eq!(found(1, 2048), [(3, None), (2, Some(Lsn(512))), (1, Some(Lsn(512)))]);
+        assert_eq!(found(2, 0), []);
     }
 
     #[test]

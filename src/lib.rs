@@ -78,3 +78,10 @@ pub use ticket::Ticket;
 pub use verify::{Finding, Verified, verify};
 pub use view::View;
 pub use writer::{Claim, Writer};
+/// A simulated world to test recovery in: tails, directories, objects and clocks that crash when a test says, and as the
+/// real ones do. [`host::Simulation`] opens a log there.
+#[cfg(feature = "sim")]
+pub mod sim {
+    pub use tierlog_tiers::sim::*;
+    pub use tierlog_tiers::tail::TailMedium;
+}

@@ -5,6 +5,8 @@
 
 mod bell;
 mod machine;
+#[cfg(feature = "sim")]
+mod simulated;
 mod thread;
 
 use std::fmt;
@@ -20,6 +22,8 @@ use tierlog_tiers::tail::{Tail, TailRead};
 
 pub use bell::Bell;
 pub use machine::Machine;
+#[cfg(feature = "sim")]
+pub use simulated::Simulation;
 
 use crate::config::{ArchiveConfig, Config, TailPlace};
 use crate::error::Result;

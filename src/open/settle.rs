@@ -1,16 +1,16 @@
 //! Making what was accepted Power-durable: it may still sit in caches, and a second crash must not take back what was
-//! built on it. Everything above NVMe's own end moves from the tail to fresh NVMe segments headed by the old epoch, which
-//! empties the rings (docs/decisions/0004).
+//! built on it. Everything above NVMe's watermark moves to fresh NVMe segments headed by the old epoch, which empties the
+//! rings (docs/decisions/0004). What a killed owner wrote to NVMe above the watermark is not trusted: its flush may have
+//! failed, and a flush that succeeds now says nothing of what an earlier one lost (Rebello et al., "Can applications recover
+//! from fsync failures?", ATC 2020).
 
 use std::sync::Arc;
-
-use tierlog_tiers::nvme::FileName;
 
 use crate::board::Water;
 use crate::error::{Error, Result};
 use crate::format::EpochRange;
 use crate::media::Media;
-use crate::number::{Epoch, Lane, Lsn};
+use crate::number::{Lane, Lsn};
 use crate::read::{FrameError, LaneCursor};
 use crate::recover::{Examined, LaneScan};
 use crate::runs::{LaneRuns, Marks, MediaFrames, Pool, Sink, prove};
@@ -47,7 +47,7 @@ pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<
     })
 }
 
-/// Writes what NVMe does not have yet, and hands on each piece that is durable.
+/// Writes what NVMe cannot be trusted to have, and hands on each piece that is durable.
 fn write<'a>(
     examined: &'a Examined,
     pool: &Pool,
@@ -58,8 +58,7 @@ fn write<'a>(
     for scan in &examined.scans {
         let lane = scan.lane;
         let Some(range) = examined.ranges[lane.0 as usize].last().copied() else { continue };
-        flush_segments(media, lane, range.epoch)?;
-        let nvme_end = end_on_nvme(media, lane, scan.from, scan.end)?;
+        let nvme_end = end_on_nvme(media, lane, scan.from)?;
         if nvme_end >= scan.end {
             continue;
         }
@@ -97,7 +96,7 @@ impl Prover<'_> {
         let Piece { scan, range, from, upto } = piece;
         let lane = scan.lane;
         let same = self.cursor.take_if(|cursor| (cursor.lane, cursor.at) == (lane, *from));
-        let fresh = || LaneCursor::new(self.media.clone(), lane, *from).without_tail();
+        let fresh = || LaneCursor::new(self.media.clone(), lane, *from).newest_on_nvme();
         prove(self.cursor.insert(same.unwrap_or_else(fresh)), *upto)?;
         if *upto < scan.end {
             return Ok(());
@@ -111,10 +110,10 @@ impl Prover<'_> {
     }
 }
 
-/// How far NVMe alone goes, frame by frame, from the oldest LSN that the tail could still mend.
-fn end_on_nvme(media: &Arc<Media>, lane: Lane, from: Lsn, end: Lsn) -> Result<Lsn> {
+/// How far NVMe can be trusted: up to its watermark, unless it has rotted where the tail can still mend it.
+fn end_on_nvme(media: &Arc<Media>, lane: Lane, end: Lsn) -> Result<Lsn> {
     let in_tail = (0..media.board.slots()).filter_map(|slot| media.board.slot_first(lane, slot)).min();
-    let from = in_tail.map_or(from, |first| first.min(from));
+    let from = in_tail.map_or(end, |first| first.min(end));
     let mut cursor = LaneCursor::new(media.clone(), lane, from).without_tail();
     let mut frame = Vec::new();
     while cursor.at < end {
@@ -126,23 +125,4 @@ fn end_on_nvme(media: &Arc<Media>, lane: Lane, from: Lsn, end: Lsn) -> Result<Ls
         }
     }
     Ok(cursor.at)
-}
-
-/// What a killed process wrote may still be in the drive's cache.
-fn flush_segments(media: &Media, lane: Lane, epoch: Epoch) -> Result<()> {
-    let files: Vec<u32> = {
-        let catalogue = media.catalogue();
-        catalogue
-            .of_lane(lane)
-            .iter()
-            .filter(|entry| entry.header.epoch == epoch)
-            .map(|entry| entry.file)
-            .collect()
-    };
-    for number in files {
-        let what = format!("segment {number:08}");
-        let file = media.nvme.open(FileName::Segment(number), true).map_err(Error::io(what.clone()))?;
-        file.flush().map_err(Error::io(what))?;
-    }
-    Ok(())
 }

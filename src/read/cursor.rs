@@ -43,6 +43,8 @@ pub(crate) struct LaneCursor {
     piece: Option<Piece>,
     tail: bool,
     nvme: bool,
+    /// Only the segment that was written last counts.
+    newest: bool,
 }
 
 impl LaneCursor {
@@ -57,12 +59,19 @@ impl LaneCursor {
             piece: None,
             tail: true,
             nvme: true,
+            newest: false,
         }
     }
 
     /// Reads from NVMe only.
     pub(crate) fn without_tail(mut self) -> Self {
         self.tail = false;
+        self
+    }
+
+    /// Reads from NVMe only, and there what was written last: to see whether it is there.
+    pub(crate) fn newest_on_nvme(mut self) -> Self {
+        (self.tail, self.newest) = (false, true);
         self
     }
 
@@ -253,41 +262,59 @@ impl LaneCursor {
         range: &EpochRange,
         into: &mut Vec<u8>,
     ) -> Result<Option<Result<Header, Bad>>, FrameError> {
-        let system =
-            |file: u32| move |source| FrameError::System(Error::io(format!("segment {file:08}"))(source));
-        let usable = |(cursor, next): &(SegmentCursor, Option<Lsn>), at: Lsn| {
-            cursor.lsn <= at && next.is_none_or(|next| at < next)
-        };
         if !self.nvme {
             return Ok(None);
         }
-        if !self.segment.as_ref().is_some_and(|segment| usable(segment, self.at)) {
-            let found = self.media.catalogue().find(self.lane, range.epoch, self.at);
-            let Some((entry, next)) = found else { return Ok(None) };
-            if entry.header.incarnation != range.incarnation {
-                return Ok(None);
+        let usable = |(cursor, next): &(SegmentCursor, Option<Lsn>), at: Lsn| {
+            cursor.lsn <= at && next.is_none_or(|next| at < next)
+        };
+        let mut found = None;
+        if let Some((mut cursor, next)) = self.segment.take_if(|segment| usable(segment, self.at)) {
+            found = Some(seek(&mut cursor, self.at, into)?);
+            if let Some(Ok(header)) = found {
+                self.segment = Some((cursor, next));
+                return Ok(Some(Ok(header)));
             }
-            let name = FileName::Segment(entry.file);
-            let file = self.media.nvme.open(name, false).map_err(system(entry.file))?;
-            self.segment = Some((SegmentCursor::new(entry, file), next));
         }
-        let Some((cursor, _)) = self.segment.as_mut() else { return Ok(None) };
-        let start = into.len();
-        loop {
-            let here = cursor.lsn;
-            match cursor.frame(into).map_err(system(cursor.entry.file))? {
-                Ok(header) if here == self.at => return Ok(Some(Ok(header))),
-                Ok(_) if cursor.lsn <= self.at => into.truncate(start),
-                Ok(_) => {
-                    into.truncate(start);
-                    return Ok(Some(Err(Bad::NoHeader)));
-                }
-                Err(bad) => {
-                    // What follows may be written later, or begin in a newer segment.
-                    self.segment = None;
-                    return Ok(Some(Err(bad)));
-                }
+        // The newest first. One that was not finished holds less than those that it was to take over from.
+        let holders = self.media.catalogue().holders(self.lane, range.epoch, self.at);
+        let held_by = if self.newest { 1 } else { holders.len() };
+        for (i, (entry, next)) in holders.into_iter().take(held_by).enumerate() {
+            if entry.header.incarnation != range.incarnation {
+                continue;
             }
+            let file = self.media.nvme.open(FileName::Segment(entry.file), false);
+            let file = file.map_err(|error| system(entry.file, error))?;
+            let mut cursor = SegmentCursor::new(entry, file);
+            match seek(&mut cursor, self.at, into)? {
+                Ok(header) => {
+                    self.segment = Some((cursor, next.filter(|_| i == 0)));
+                    return Ok(Some(Ok(header)));
+                }
+                Err(bad) => found = found.or(Some(Err(bad))),
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn system(file: u32, error: std::io::Error) -> FrameError {
+    FrameError::System(Error::io(format!("segment {file:08}"))(error))
+}
+
+/// Appends the frame at `at` to `into`, if the segment has it; what follows it may be written later.
+fn seek(cursor: &mut SegmentCursor, at: Lsn, into: &mut Vec<u8>) -> Result<Result<Header, Bad>, FrameError> {
+    let start = into.len();
+    loop {
+        let here = cursor.lsn;
+        match cursor.frame(into).map_err(|error| system(cursor.entry.file, error))? {
+            Ok(header) if here == at => return Ok(Ok(header)),
+            Ok(_) if cursor.lsn <= at => into.truncate(start),
+            Ok(_) => {
+                into.truncate(start);
+                return Ok(Err(Bad::NoHeader));
+            }
+            Err(bad) => return Ok(Err(bad)),
         }
     }
 }

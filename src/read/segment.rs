@@ -32,7 +32,7 @@ impl SegmentCursor {
             entry,
             file,
             seal: entry.header.seal(),
-            window: Block::zeroed(WINDOW_BYTES),
+            window: Block::zeroed(BLOCK_BYTES),
             window_at: 0,
             window_len: 0,
             at: BLOCK_BYTES as u64,

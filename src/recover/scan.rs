@@ -230,8 +230,10 @@ fn fenced_on_nvme(media: &Arc<Media>, range: &EpochRange, hole: Lsn) -> Result<b
         let catalogue = media.catalogue();
         let of_lane = catalogue.of_lane(range.lane);
         // The segment that should hold the hole, and everything written behind it.
-        let holder =
-            catalogue.find(range.lane, range.epoch, hole).map_or(0, |(entry, _)| entry.header.sequence);
+        let holder = catalogue
+            .holders(range.lane, range.epoch, hole)
+            .first()
+            .map_or(0, |(entry, _)| entry.header.sequence);
         let of_epoch = |entry: &&crate::catalogue::Entry| {
             (entry.header.epoch, entry.header.incarnation) == (range.epoch, range.incarnation)
                 && entry.header.sequence >= holder

@@ -96,7 +96,7 @@ impl LaneRuns {
             gsn: Gsn(0),
             written_batch: (from, Gsn(0)),
             durable_batch: (from, Gsn(0)),
-            buffer: Block::zeroed(RUN_BYTES),
+            buffer: Block::zeroed(RUN_BYTES.min(media.geometry.nvme_segment_bytes as usize)),
             filled: 0,
             ends: Vec::new(),
             proof: None,
@@ -146,7 +146,7 @@ impl LaneRuns {
     pub(crate) fn prove(&mut self, media: &Arc<Media>, from: Lsn, upto: Lsn) -> Result<()> {
         let lane = self.range.lane;
         let cursor =
-            self.proof.get_or_insert_with(|| LaneCursor::new(media.clone(), lane, from).without_tail());
+            self.proof.get_or_insert_with(|| LaneCursor::new(media.clone(), lane, from).newest_on_nvme());
         prove(cursor, upto)
     }
 

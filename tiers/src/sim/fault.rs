@@ -1,5 +1,8 @@
 //! Which operations fail, and how: by a script or by a seed.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use super::random::Random;
 
 /// An operation on files.
@@ -93,7 +96,7 @@ pub struct Plan {
     sync: Vec<Scripted<(), ()>>,
     seeded: Option<Seeded>,
     away: u64,
-    injected: u64,
+    injected: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -109,6 +112,8 @@ struct Scripted<O, F> {
 struct Seeded {
     random: Random,
     one_in: u64,
+    /// Only faults that the caller is told of.
+    honest: bool,
 }
 
 impl Plan {
@@ -124,7 +129,17 @@ impl Plan {
     /// If `one_in` is 0.
     pub fn seeded(seed: u64, one_in: u64) -> Plan {
         assert!(one_in > 0, "a chance of one in none");
-        Plan { seeded: Some(Seeded { random: Random::new(seed), one_in }), ..Plan::default() }
+        Plan { seeded: Some(Seeded { random: Random::new(seed), one_in, honest: false }), ..Plan::default() }
+    }
+
+    /// As [`seeded`](Plan::seeded), but only with faults that the caller is told of: no lost or misdirected write, no stale
+    /// or rotten read.
+    ///
+    /// # Panics
+    /// If `one_in` is 0.
+    pub fn honest(seed: u64, one_in: u64) -> Plan {
+        assert!(one_in > 0, "a chance of one in none");
+        Plan { seeded: Some(Seeded { random: Random::new(seed), one_in, honest: true }), ..Plan::default() }
     }
 
     /// The `nth` operation of a kind fails, and the `times - 1` after it.
@@ -148,32 +163,43 @@ impl Plan {
         self
     }
 
-    /// How many faults there were so far.
-    pub fn injected(&self) -> u64 {
-        self.injected
+    /// How many faults there were so far, by operation and kind.
+    pub fn injected(&self) -> &BTreeMap<String, u64> {
+        &self.injected
+    }
+
+    fn count<O: fmt::Debug, F: fmt::Debug>(&mut self, on: O, fault: Option<F>) {
+        if let Some(fault) = fault {
+            *self.injected.entry(format!("{on:?} {fault:?}")).or_default() += 1;
+        }
     }
 
     pub(super) fn file(&mut self, on: FileOperation) -> Option<FileFault> {
         let scripted = next(&mut self.file, on);
-        let fault = scripted.or_else(|| self.seeded.as_mut()?.pick(file_faults(on)));
-        self.injected += u64::from(fault.is_some());
+        let fault = scripted.or_else(|| {
+            let seeded = self.seeded.as_mut()?;
+            let faults = if seeded.honest { honest_faults(on) } else { file_faults(on) };
+            seeded.pick(faults)
+        });
+        self.count(on, fault);
         fault
     }
 
     pub(super) fn sync(&mut self) -> bool {
         let refused = next(&mut self.sync, ()).is_some();
-        self.injected += u64::from(refused);
+        self.count("Sync", refused.then_some("Refused"));
         refused
     }
 
     pub(super) fn object(&mut self, on: ObjectOperation) -> Option<ObjectFault> {
         if self.away > 0 {
             self.away -= 1;
+            self.count(on, Some(ObjectFault::ErrorBefore));
             return Some(ObjectFault::ErrorBefore);
         }
         let scripted = next(&mut self.object, on);
         let fault = scripted.or_else(|| self.seeded.as_mut()?.pick(object_faults(on)));
-        self.injected += u64::from(fault.is_some());
+        self.count(on, fault);
         if let Some(ObjectFault::Away(operations)) = fault {
             self.away = operations;
         }
@@ -209,6 +235,16 @@ fn file_faults(on: FileOperation) -> &'static [FileFault] {
         FileOperation::Write => &[ErrorBefore, ErrorAfter, Short, Lost, Misdirected(1)],
         FileOperation::Flush | FileOperation::Create | FileOperation::Remove => &[ErrorBefore, ErrorAfter],
         FileOperation::Open | FileOperation::List => &[ErrorBefore],
+    }
+}
+
+fn honest_faults(on: FileOperation) -> &'static [FileFault] {
+    use FileFault::{ErrorAfter, ErrorBefore, Full, Short};
+    match on {
+        FileOperation::Read | FileOperation::Open | FileOperation::List => &[ErrorBefore],
+        FileOperation::Write => &[ErrorBefore, ErrorAfter, Short, Full],
+        FileOperation::Create => &[ErrorBefore, ErrorAfter, Full],
+        FileOperation::Flush | FileOperation::Remove => &[ErrorBefore, ErrorAfter],
     }
 }
 

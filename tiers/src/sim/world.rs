@@ -1,5 +1,6 @@
 //! The handle to a world.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ impl World {
     /// Opens a tail as its owner.
     ///
     /// # Errors
-    /// [`MapError::Missing`]; [`MapError::Held`]; [`MapError::Foreign`] if a crash cut its creation short.
+    /// [`MapError::Missing`]; [`MapError::Held`].
     pub fn open_tail(&self, number: u32) -> Result<Arc<SimTail>, MapError> {
         SimTail::open(&self.0, number)
     }
@@ -155,9 +156,9 @@ impl World {
         self.0.lock().plan = plan;
     }
 
-    /// How many faults the plan has injected so far.
-    pub fn faults(&self) -> u64 {
-        self.0.lock().plan.injected()
+    /// How many faults the plan has injected so far, by operation and kind.
+    pub fn faults(&self) -> BTreeMap<String, u64> {
+        self.0.lock().plan.injected().clone()
     }
 
     /// How many events there were.

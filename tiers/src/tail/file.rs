@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -108,18 +108,42 @@ fn allocate(file: &File, len: u64) -> io::Result<()> {
     }
 }
 
-/// Makes the file's contents, its length and its name durable.
-pub(super) fn settle(file: &File, path: &Path) -> Result<(), MapError> {
-    file.sync_all().map_err(|e| MapError::new(path, "sync", e))?;
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let directory = File::open(parent).map_err(|e| MapError::new(parent, "open", e))?;
-    directory.sync_all().map_err(|e| MapError::new(parent, "sync", e))
-}
+/// A file that is being made, under a name of its own.
+pub(super) struct Unmade(PathBuf);
 
-/// Removes a file whose creation failed; the failure is what the caller hears of.
-pub(super) fn abandon(path: &Path) {
-    if let Err(e) = fs::remove_file(path) {
-        tracing::warn!(path = %path.display(), error = %e, "a file whose creation failed stays behind");
+impl Unmade {
+    /// Begins; what an earlier attempt left behind goes. Who makes a tail holds its log's lock.
+    pub(super) fn create(path: &Path) -> Result<(Unmade, File), MapError> {
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(MapError::Exists { path: path.display().to_string() });
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(".unmade");
+        let name = PathBuf::from(name);
+        match fs::remove_file(&name) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(MapError::new(&name, "remove", e)),
+            _ => {}
+        }
+        let file = create(&name)?;
+        Ok((Unmade(name), file))
+    }
+
+    /// Gives it its name, durably.
+    pub(super) fn name(&self, path: &Path) -> Result<(), MapError> {
+        fs::rename(&self.0, path).map_err(|e| MapError::new(path, "name", e))?;
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory = File::open(parent).map_err(|e| MapError::new(parent, "open", e))?;
+        directory.sync_all().map_err(|e| MapError::new(parent, "sync", e))
+    }
+
+    /// Removes what could not be made; the failure is what the caller hears of.
+    pub(super) fn abandon(self) {
+        match fs::remove_file(&self.0) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %self.0.display(), error = %e, "a file whose creation failed stays behind");
+            }
+            _ => {}
+        }
     }
 }
 

@@ -33,17 +33,21 @@ pub struct Mapped {
 impl Mapped {
     /// Creates a file of `len` zeros, a multiple of [`ALIGN`], with every block written and every page mapped.
     ///
-    /// Cost: one write of the whole file. A crash meanwhile leaves a file of zeros, perhaps a shorter one.
+    /// Cost: one write of the whole file. It is made under another name, with `.unmade` behind it: a crash meanwhile
+    /// leaves the file whole or not at all.
     ///
     /// # Errors
     /// [`MapError`]; the file is then removed again, unless it was there before.
     pub fn create(path: impl AsRef<Path>, len: u64, options: &MapOptions) -> Result<Mapped, MapError> {
         let path = path.as_ref();
         file::usable(path, len)?;
-        let file = file::create(path)?;
-        let made = Mapped::create_in(file, path, len, options);
+        let (unmade, file) = file::Unmade::create(path)?;
+        let made = Mapped::create_in(file, path, len, options).and_then(|mapped| {
+            unmade.name(path)?;
+            Ok(mapped)
+        });
         if made.is_err() {
-            file::abandon(path);
+            unmade.abandon();
         }
         made
     }
@@ -51,7 +55,7 @@ impl Mapped {
     fn create_in(file: File, path: &Path, len: u64, options: &MapOptions) -> Result<Mapped, MapError> {
         file::lock(&file, path, options.lock_wait_ms_max)?;
         file::fill(&file, path, len)?;
-        file::settle(&file, path)?;
+        file.sync_all().map_err(|e| MapError::new(path, "sync", e))?;
         let mapped = Mapped::over(file, path, options)?;
         mapped.map.populate(Populate::Write).map_err(|e| MapError::new(path, "populate", e))?;
         Ok(mapped)

@@ -105,7 +105,6 @@ fn resolve(after: &mut Model, unit: &Unit, option: u128, made: Presence, removed
             let tail = &mut after.tails[*tail as usize];
             match option {
                 0 => tail.remove(),
-                1 => tail.made = Made::Short,
                 _ => tail.made = Made::Whole,
             }
         }

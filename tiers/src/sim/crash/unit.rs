@@ -15,7 +15,7 @@ use crate::sim::reads::Place;
 pub(super) enum Unit {
     /// The content of a line.
     Line { tail: u32, line: u32, states: LineStates },
-    /// Whether a tail is there: no, cut short, whole.
+    /// Whether a tail is there: no, whole.
     Tail { tail: u32 },
     /// Which pending version of a sector is on the medium: by option, its place among them.
     Sector { file: u32, sector: u64, versions: Vec<usize>, full: usize },
@@ -31,7 +31,7 @@ impl Unit {
     pub(super) fn count(&self) -> u128 {
         match self {
             Unit::Line { states, .. } => states.count(),
-            Unit::Tail { .. } => 3,
+            Unit::Tail { .. } => 2,
             Unit::Sector { versions, .. } => versions.len() as u128 + 1,
             Unit::Write { sectors, .. } => u128::from(*sectors) + 1,
             Unit::Name { lens, .. } => lens.len() as u128,

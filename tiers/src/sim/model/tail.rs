@@ -16,10 +16,8 @@ const PAGE_BYTES: u64 = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sim) enum Made {
     No,
-    /// Under way; a crash may leave nothing, or a file cut short.
+    /// Under way; a crash leaves it whole or not at all.
     Making,
-    /// What such a crash left.
-    Short,
     Whole,
 }
 

@@ -1,0 +1,186 @@
+//! Runs the crash lab and prints what it looked at; the last line is JSON.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use clap::Parser;
+use serde::Serialize;
+use tierlog::sim::Mutant;
+use tierlog_lab::enumerate::{Counts, Depth, enumerate};
+use tierlog_lab::mutants::{Catch, hunt};
+use tierlog_lab::random::live;
+use tierlog_lab::script::{Script, scripts};
+
+/// Crashes a log at every moment, in every way, and holds what comes back against what was promised.
+#[derive(Debug, Parser)]
+#[command(about)]
+struct Args {
+    /// The long form
+    #[arg(long)]
+    full: bool,
+    /// Only scripts of this name
+    #[arg(long, value_name = "NAME")]
+    script: Option<String>,
+    /// Runs one seed of the random simulation and prints its story
+    #[arg(long, value_name = "SEED")]
+    replay: Option<u64>,
+    /// Prints every event of the replayed seed too
+    #[arg(long, requires = "replay")]
+    trace: bool,
+    /// Seeds of the random simulation
+    #[arg(long, value_name = "N")]
+    seeds: Option<u64>,
+    /// Leaves the seeded bugs out
+    #[arg(long)]
+    no_mutants: bool,
+}
+
+/// What was done, for programs.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    form: &'static str,
+    scripts: usize,
+    #[serde(flatten)]
+    counts: Counts,
+    cross_tier_states: u64,
+    seeds: u64,
+    crashes: u64,
+    faults: u64,
+    mutants: usize,
+    mutants_caught: usize,
+    violations: u64,
+    seconds: u64,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(seed) = args.replay {
+        return replay(seed, args.trace);
+    }
+    let began = Instant::now();
+    let mut summary = Summary { form: if args.full { "full" } else { "short" }, ..Summary::default() };
+    run_scripts(&args, &mut summary);
+    run_seeds(args.seeds.unwrap_or(if args.full { 4_000 } else { 400 }), &mut summary);
+    if !args.no_mutants {
+        run_mutants(&mut summary);
+    }
+    summary.seconds = began.elapsed().as_secs();
+    match serde_json::to_string(&summary) {
+        Ok(line) => println!("{line}"),
+        Err(error) => eprintln!("as JSON: {error}"),
+    }
+    let missed = summary.mutants - summary.mutants_caught;
+    if summary.violations == 0 && missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn replay(seed: u64, trace: bool) -> ExitCode {
+    match live(seed, None, trace) {
+        Ok(lived) => {
+            println!("{}{} crashes, nothing broken", lived.story, lived.crashes);
+            ExitCode::SUCCESS
+        }
+        Err(found) => {
+            println!("{}{}", found.story, found.violation);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs `work` on every item, as many at once as there are processors.
+fn on_all<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+                    work(item);
+                }
+            });
+        }
+    });
+}
+
+fn depth(args: &Args, script: &Script) -> Depth {
+    // A long script has many moments: fewer states of each.
+    let long = script.steps.len() as u64 / 32;
+    let states_max = if args.full { 512 } else { 24 } / (1 + 4 * long);
+    let (go_on_one_in, nested_one_in) = if args.full { (8, 32) } else { (32, 256) };
+    Depth { states_max: states_max.max(6), go_on_one_in, nested_one_in, nested_states_max: 8, seed: 1 }
+}
+
+fn run_scripts(args: &Args, summary: &mut Summary) {
+    let all: Vec<Script> = scripts()
+        .into_iter()
+        .filter(|script| args.script.as_ref().is_none_or(|only| script.name == only))
+        .collect();
+    let shared = Mutex::new(&mut *summary);
+    on_all(&all, |script| {
+        let began = Instant::now();
+        let result = enumerate(script, None, &depth(args, script));
+        let Ok(mut summary) = shared.lock() else { return };
+        match result {
+            Ok(counts) => {
+                println!("{script}: {counts}, {:.1} s", began.elapsed().as_secs_f64());
+                summary.counts.add(&counts);
+                summary.cross_tier_states += counts.states;
+            }
+            Err(caught) => {
+                println!("{script}: BROKEN {caught:#?}");
+                summary.violations += 1;
+            }
+        }
+        summary.scripts += 1;
+    });
+}
+
+fn run_seeds(count: u64, summary: &mut Summary) {
+    let seeds: Vec<u64> = (0..count).collect();
+    let faults: Mutex<BTreeMap<String, u64>> = Mutex::default();
+    let shared = Mutex::new(&mut *summary);
+    on_all(&seeds, |seed| {
+        let result = live(*seed, None, false);
+        let (Ok(mut summary), Ok(mut faults)) = (shared.lock(), faults.lock()) else { return };
+        summary.seeds += 1;
+        match result {
+            Ok(lived) => {
+                summary.crashes += lived.crashes;
+                for (kind, count) in lived.faults {
+                    summary.faults += count;
+                    *faults.entry(kind).or_default() += count;
+                }
+            }
+            Err(found) => {
+                println!("BROKEN {}; replay: crash-lab --replay {}", found.violation, found.seed);
+                summary.violations += 1;
+            }
+        }
+    });
+    println!("{} seeds, {} crashes, {} faults:", summary.seeds, summary.crashes, summary.faults);
+    for (kind, count) in faults.into_inner().unwrap_or_default() {
+        println!("  {kind}: {count}");
+    }
+}
+
+fn run_mutants(summary: &mut Summary) {
+    let shared = Mutex::new(&mut *summary);
+    on_all(Mutant::ALL, |mutant| {
+        let catch = hunt(*mutant);
+        let Ok(mut summary) = shared.lock() else { return };
+        match catch {
+            Catch::Caught(by) => {
+                println!("{mutant:?}: caught, {by}");
+                summary.mutants += 1;
+                summary.mutants_caught += 1;
+            }
+            Catch::Elsewhere(why) => println!("{mutant:?}: not for the lab: {why}"),
+            Catch::Missed => {
+                println!("{mutant:?}: MISSED");
+                summary.mutants += 1;
+            }
+        }
+    });
+}

@@ -1,0 +1,14 @@
+//! The crash lab: every way to lose a record of tierlog, tried.
+//!
+//! [`script`] says what is done, [`session`] does it and keeps the [`history`], [`enumerate`] crashes it at every moment
+//! and recovers, [`check`] holds what came back against what was promised.
+
+pub mod chance;
+pub mod check;
+pub mod enumerate;
+pub mod history;
+pub mod mutants;
+pub mod payload;
+pub mod random;
+pub mod script;
+pub mod session;
