@@ -3,13 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
+mod support;
+
+use support::records::as_probed;
 use tierlog::{Config, Cut, Durability, Error, Lane, Log, Lsn, Medium, View};
 
 fn small(dir: &Path, medium: Medium) -> Config {
     let mut config = Config::new(dir);
     // Temporary directories may lie in memory.
     config.nvme.accept_volatile = true;
-    config.tail.medium = medium;
+    config.tail.medium = as_probed(medium);
     config.tail.lanes = Some(2);
     config.tail.segment_bytes = Some(64 << 10);
     config.tail.segments = Some(4);

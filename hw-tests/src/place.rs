@@ -1,12 +1,13 @@
-//! A directory that the rig names, and what every test does in one.
+//! What the rig names, and what every test does with it.
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use tempfile::TempDir;
 use tierlog::{Commit, Config, Cut, Durability, Log, Writer};
+use tierlog_tiers::tail::{MapOptions, Mapped};
 
-/// A directory of the rig.
+/// A directory, or a device-DAX region, of the rig.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
@@ -14,6 +15,15 @@ pub struct Place {
     pub path: PathBuf,
     /// The NUMA node that it lies next to.
     pub node: Option<u32>,
+}
+
+/// Where a tail may lie.
+#[derive(Debug)]
+pub struct TailSpot {
+    /// A file yet to be made, or an erased region.
+    pub path: PathBuf,
+    /// Removed when dropped.
+    _dir: Option<TempDir>,
 }
 
 impl Place {
@@ -24,13 +34,26 @@ impl Place {
     pub fn fresh(&self) -> TempDir {
         TempDir::new_in(&self.path).unwrap_or_else(|error| panic!("{}: {error}", self.path.display()))
     }
+
+    /// A place for a tail: in a fresh directory, or the region itself, whose contents are erased.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn tail(&self) -> TailSpot {
+        if self.path.is_dir() {
+            let dir = self.fresh();
+            return TailSpot { path: dir.path().join("tail"), _dir: Some(dir) };
+        }
+        // The first 2 MiB say whose it is.
+        let erased = Mapped::create(&self.path, 2 << 20, &MapOptions::default());
+        erased.unwrap_or_else(|error| panic!("{error}"));
+        TailSpot { path: self.path.clone(), _dir: None }
+    }
 }
 
 /// A log of some 20 MiB, so that a small device takes one for each test.
 pub fn small(dir: &TempDir) -> Config {
     let mut config = Config::new(dir.path());
-    // Temporary directories may lie in memory.
-    config.nvme.accept_volatile = true;
     config.tail.lanes = Some(2);
     config.tail.segment_bytes = Some(1 << 20);
     config.tail.segments = Some(4);

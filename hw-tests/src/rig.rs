@@ -11,7 +11,9 @@ use crate::Place;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Rig {
+    poison: bool,
     dax: Vec<Place>,
+    devdax: Vec<Place>,
     nvme: Vec<Place>,
 }
 
@@ -32,18 +34,53 @@ pub fn dax() -> Result<Place, String> {
     rig()?.dax.into_iter().next().ok_or_else(|| "the rig names no dax directory".into())
 }
 
-/// Two directories on fsdax, next to two nodes that have CPUs.
+/// A device-DAX region, whose contents the tests may erase.
+///
+/// # Errors
+/// As for [`dax`].
+pub fn devdax() -> Result<Place, String> {
+    rig()?.devdax.into_iter().next().ok_or_else(|| "the rig names no devdax region".into())
+}
+
+/// Persistent memory of either kind.
+fn persistent() -> Result<Vec<Place>, String> {
+    let Rig { mut dax, devdax, .. } = rig()?;
+    dax.extend(devdax);
+    Ok(dax)
+}
+
+fn has_cpus(node: u32) -> bool {
+    Topology::detect().cpus_of(Node(node)).is_some_and(|cpus| !cpus.is_empty())
+}
+
+/// Persistent memory next to a node without CPUs.
+///
+/// # Errors
+/// As for [`dax`].
+pub fn memory_node() -> Result<Place, String> {
+    let mut places = persistent()?.into_iter();
+    let found = places.find(|place| place.node.is_some_and(|node| !has_cpus(node)));
+    found.ok_or_else(|| "the rig names no persistent memory on a node without CPUs".into())
+}
+
+/// Persistent memory next to two nodes that have CPUs.
 ///
 /// # Errors
 /// As for [`dax`].
 pub fn two_nodes() -> Result<[Place; 2], String> {
-    let topology = Topology::detect();
-    let runs = |node: u32| topology.cpus_of(Node(node)).is_some_and(|cpus| !cpus.is_empty());
-    let mut places: Vec<Place> =
-        rig()?.dax.into_iter().filter(|place| place.node.is_some_and(runs)).collect();
+    let mut places = persistent()?;
+    places.retain(|place| place.node.is_some_and(has_cpus));
     places.dedup_by_key(|place| place.node);
     places.truncate(2);
-    places.try_into().map_err(|_| "the rig names no two dax directories on nodes with CPUs".into())
+    places.try_into().map_err(|_| "the rig names no persistent memory on two nodes with CPUs".into())
+}
+
+/// Memory that may be poisoned.
+///
+/// # Errors
+/// As for [`dax`].
+pub fn poison() -> Result<(), String> {
+    if rig()?.poison { Ok(()) } else { Err("the rig does not say poison = true".into()) }
 }
 
 /// A directory on an NVMe drive.

@@ -1,4 +1,4 @@
-//! Tails on two NUMA nodes.
+//! Tails on two NUMA nodes: lanes and drainers are where their tail is.
 
 use std::thread;
 
@@ -6,17 +6,37 @@ use tierlog::{Durability, Log, TailPlace};
 use tierlog_hw_tests::{require, small, write_and_commit};
 use tierlog_numa::{Node, Topology, pin_to};
 
+/// The CPUs that threads of that name may run on, as the kernel lists them; one line a thread.
+fn cpus_of_threads(name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let task = task.unwrap().path();
+        // A thread may end between the listing and the reading.
+        let Ok(comm) = std::fs::read_to_string(task.join("comm")) else { continue };
+        if comm.trim() == name {
+            let status = std::fs::read_to_string(task.join("status")).unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+            found.push(line.trim().to_string());
+        }
+    }
+    found
+}
+
+/// A node's CPUs, as the kernel lists them.
+fn cpulist(node: u32) -> String {
+    let path = format!("/sys/devices/system/node/node{node}/cpulist");
+    std::fs::read_to_string(path).unwrap().trim().to_string()
+}
+
 #[test]
-fn writers_get_a_lane_on_their_own_node() {
+fn writers_get_a_lane_on_their_own_node_and_drainers_run_there() {
     let places = require!(two_nodes);
-    let dirs = places.each_ref().map(|place| place.fresh());
-    let mut config = small(&dirs[0]);
+    let dir = require!(nvme).fresh();
+    let mut config = small(&dir);
     let lanes = config.tail.lanes.unwrap();
-    config.tail.places = places
-        .iter()
-        .zip(&dirs)
-        .map(|(place, dir)| TailPlace { path: dir.path().join("tail"), node: place.node })
-        .collect();
+    // Nodes are those of the devices: none is configured.
+    let tails = places.each_ref().map(|place| place.tail());
+    config.tail.places = tails.iter().map(|tail| TailPlace { path: tail.path.clone(), node: None }).collect();
     let (log, _) = Log::open(config).unwrap();
     let topology = Topology::detect();
     thread::scope(|scope| {
@@ -31,5 +51,25 @@ fn writers_get_a_lane_on_their_own_node() {
             });
         }
     });
+    for (tail, place) in places.iter().enumerate() {
+        assert_eq!(cpus_of_threads(&format!("tierlog-drain-{tail}")), [cpulist(place.node.unwrap())]);
+    }
+    log.close().unwrap();
+}
+
+#[test]
+fn memory_without_cpus_is_drained_from_the_nearest_node() {
+    let place = require!(memory_node);
+    let dir = require!(nvme).fresh();
+    let tail = place.tail();
+    let mut config = small(&dir);
+    config.tail.places = vec![TailPlace { path: tail.path.clone(), node: None }];
+    let (log, _) = Log::open(config).unwrap();
+    let near = Topology::detect().nearest_with_cpus(Node(place.node.unwrap())).unwrap();
+    assert_ne!(near.0, place.node.unwrap());
+    assert_eq!(cpus_of_threads("tierlog-drain-0"), [cpulist(near.0)]);
+    let mut writer = log.writer().unwrap();
+    write_and_commit(&mut writer, b"far", Durability::Power);
+    drop(writer);
     log.close().unwrap();
 }

@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 
 use crate::{Node, attribute, idlist};
 
-/// The node next to the block device under `path` (a file, a directory or a block device), or under its
+/// The node next to the block device under `path` (a file, a directory, a block device or a
+/// device-DAX region), or under its
 /// nearest parent that exists. `None` where no such thing is known: one node only, file systems without a
 /// device of their own (tmpfs, btrfs, overlayfs), stacked devices (device-mapper, md, loop, multipath NVMe).
 /// A few reads in sysfs.
 pub fn node_of_path(path: &Path) -> Option<Node> {
-    node_under(path, Path::new("/sys"))
+    node_of_path_in(path, Path::new("/sys"))
 }
 
-fn node_under(path: &Path, sys: &Path) -> Option<Node> {
-    let (major, minor) = device_under(path)?;
-    let device = sys.join(format!("dev/block/{major}:{minor}"));
+/// The same, where sysfs is mounted at `sys`.
+pub fn node_of_path_in(path: &Path, sys: &Path) -> Option<Node> {
+    let device = sys.join(device_under(path)?);
     // The link leads into sys/devices, where each directory is a part of the one above it.
     let (device, sys) = (canonical(&device)?, canonical(sys)?);
     device
@@ -25,14 +26,19 @@ fn node_under(path: &Path, sys: &Path) -> Option<Node> {
         .find_map(|part| node_in(&part.join("numa_node")).or_else(|| node_in(&part.join("device/numa_node"))))
 }
 
-/// Major and minor number of the nearest block device.
-fn device_under(path: &Path) -> Option<(u32, u32)> {
+/// The nearest device, below sysfs.
+fn device_under(path: &Path) -> Option<String> {
     let path = std::path::absolute(path).inspect_err(|error| skipped(path, error)).ok()?;
     for place in path.ancestors() {
         match std::fs::metadata(place) {
             Ok(found) => {
-                let device = if found.file_type().is_block_device() { found.rdev() } else { found.dev() };
-                return Some((libc::major(device), libc::minor(device)));
+                let kind = found.file_type();
+                let (class, device) = match (kind.is_block_device(), kind.is_char_device()) {
+                    (true, _) => ("block", found.rdev()),
+                    (_, true) => ("char", found.rdev()),
+                    _ => ("block", found.dev()),
+                };
+                return Some(format!("dev/{class}/{}:{}", libc::major(device), libc::minor(device)));
             }
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             Err(error) => {

@@ -22,7 +22,7 @@ mod topology;
 
 pub use cpu::Cpu;
 pub use current::current_node;
-pub use device::node_of_path;
+pub use device::{node_of_path, node_of_path_in};
 pub use node::{Node, NodeInfo};
 pub use pin::{PinError, pin_to};
 pub use sysfs::SysfsError;

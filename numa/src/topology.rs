@@ -68,6 +68,21 @@ impl Topology {
         Some(self.nodes[at].cpus.clone())
     }
 
+    /// The node itself if it has CPUs, otherwise the nearest one that has, of equals the first: where threads run that
+    /// work on memory alone. `None` for a node that is not there, and where no node has CPUs.
+    pub fn nearest_with_cpus(&self, node: Node) -> Option<Node> {
+        let at = self.nodes.binary_search_by_key(&node, |info| info.id).ok()?;
+        let distance =
+            |to: &NodeInfo| match self.nodes[at].distances.binary_search_by_key(&to.id, |(id, _)| *id) {
+                _ if to.id == node => 0,
+                Ok(row) => self.nodes[at].distances[row].1,
+                Err(_) => u32::MAX,
+            };
+        let mut with_cpus: Vec<&NodeInfo> = self.nodes.iter().filter(|info| !info.cpus.is_empty()).collect();
+        with_cpus.sort_by_key(|info| distance(info));
+        with_cpus.first().map(|info| info.id)
+    }
+
     /// Where this was read.
     pub fn source(&self) -> Source {
         self.source
@@ -92,9 +107,10 @@ impl Topology {
         })
     }
 
-    fn restricted_to(mut self, allowed: &[Cpu]) -> Topology {
+    /// The same machine with these CPUs only, as a container has it; the nodes stay.
+    pub fn restricted_to(mut self, allowed: &[Cpu]) -> Topology {
         for node in &mut self.nodes {
-            node.cpus.retain(|cpu| allowed.binary_search(cpu).is_ok());
+            node.cpus.retain(|cpu| allowed.contains(cpu));
         }
         self
     }

@@ -6,6 +6,7 @@ use super::append::AppendArgs;
 use super::cat::CatArgs;
 use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
+use super::doctor::DoctorArgs;
 use super::dump::DumpArgs;
 use super::follow::FollowArgs;
 use super::info::InfoArgs;
@@ -25,8 +26,8 @@ Examples:
   tierlog follow --dir /srv/log --json            beside the process that appends
   tierlog verify --dir /srv/log                   every byte of every tier
 
-Exit status: 0 done, 1 failed, 2 wrong command line or configuration, 3 verify found damage,
-4 the level asked for cannot be kept on this machine.";
+Exit status: 0 done, 1 failed, 2 wrong command line or configuration, 3 verify found damage (doctor: something
+to mend), 4 the level asked for cannot be kept on this machine.";
 
 /// A write-ahead log for people who cannot afford an fsync.
 #[derive(Debug, Parser)]
@@ -54,6 +55,7 @@ pub(super) enum Command {
     Restore(RestoreArgs),
     ProbeStore(ProbeStoreArgs),
     Demo(DemoArgs),
+    Doctor(DoctorArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }

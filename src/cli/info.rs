@@ -57,6 +57,8 @@ struct Info {
 struct TailInfo {
     path: String,
     medium: &'static str,
+    /// What is made durable at a time; 0 nothing, 1 each store (eADR).
+    granularity_bytes: u32,
 }
 
 #[derive(Serialize)]
@@ -96,7 +98,11 @@ impl Info {
         let tails: Vec<TailInfo> = paths
             .into_iter()
             .zip(&record.tails)
-            .map(|(path, tail)| TailInfo { path, medium: medium(tail) })
+            .map(|(path, tail)| TailInfo {
+                path,
+                medium: medium(tail),
+                granularity_bytes: tail.granularity_bytes,
+            })
             .collect();
         let owner = std::fs::read_to_string(config.dir.join("owner")).ok().filter(|_| view.is_live());
         let emulated = view.is_emulated();
@@ -140,7 +146,12 @@ impl Info {
         let mark = if self.emulated { "EMULATED " } else { "" };
         let mut text = format!("{mark}log {} in {}\n{state}; epoch {}\n", self.log, self.dir, self.epoch);
         for tail in &self.tails {
-            text += &format!("tail     {}: {}\n", tail.path, tail.medium);
+            text += &format!(
+                "tail     {}: {}, {}\n",
+                tail.path,
+                tail.medium,
+                granularity(tail.granularity_bytes)
+            );
         }
         text += &format!("nvme     {}\n", self.nvme);
         text += &format!("archive  {}\n", self.archive.as_deref().unwrap_or("none"));
@@ -194,7 +205,17 @@ fn medium(tail: &TailRecord) -> &'static str {
         2 => "durable by msync",
         3 => "an ordinary file",
         4 => "EMULATED: ordinary memory served as persistent",
+        5 => "persistent memory (devdax)",
         _ => "not made yet",
+    }
+}
+
+fn granularity(bytes: u32) -> String {
+    match bytes {
+        0 => "nothing flushed".into(),
+        1 => "caches persist (eADR): a fence alone".into(),
+        64 => "flushed by cache line (64 B)".into(),
+        bytes => format!("by page ({bytes} B)"),
     }
 }
 

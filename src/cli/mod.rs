@@ -4,7 +4,7 @@
 //! statuses), `input` and `output` (records in and out), `selection` and `format` (which records are
 //! read, and how they are printed), `latency` and `figures` (what was measured, for people), and the commands:
 //! `append`, `cat`, `follow`, `info`, `ls`, `dump`, `verify`, `restore`, `probe-store`, `mark`,
-//! `demo`, `completions`, `man`.
+//! `demo`, `doctor`, `completions`, `man`.
 //!
 //! Signals keep their default action. An interrupted `append` leaves what `kill -9` would: everything acknowledged is
 //! there after the next open. What goes to standard output goes there in whole records.
@@ -14,6 +14,7 @@ mod args;
 mod cat;
 mod completions;
 mod demo;
+mod doctor;
 mod dump;
 mod ending;
 mod figures;

@@ -9,13 +9,14 @@ use tracing_subscriber::EnvFilter;
 use super::args::{Cli, Command};
 use super::ending::{Failure, Outcome};
 use super::{
-    append, cat, completions, demo, dump, follow, info, ls, man, mark, output, probe_store, restore, verify,
+    append, cat, completions, demo, doctor, dump, follow, info, ls, man, mark, output, probe_store, restore,
+    verify,
 };
 
 /// Runs `tierlog` with these arguments, the program's name first.
 ///
 /// The exit status is 0 when done, 1 when it failed, 2 for a wrong command line or configuration, 3 when `verify` found
-/// damage, 4 when the level asked for cannot be kept on this machine.
+/// damage or `doctor` something to mend, 4 when the level asked for cannot be kept on this machine.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -49,6 +50,7 @@ fn carry_out(cli: &Cli) -> Outcome {
         Command::Restore(args) => restore::run(args, &cli.log.config()?),
         Command::ProbeStore(args) => probe_store::run(args, cli.log.config()?),
         Command::Demo(args) => demo::run(args, cli.log.dir()),
+        Command::Doctor(args) => doctor::run(args, cli.log.config()?),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }

@@ -8,7 +8,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use super::ending::Failure;
 use super::figures::parse_bytes;
 use crate::archive::Compression;
-use crate::config::{Config, DurableWith, FlushWith, Medium};
+use crate::config::{Config, DurableWith, FlushWith, Medium, TailPlace};
 
 const HEADING: &str = "Log (for every command)";
 
@@ -27,6 +27,9 @@ pub(super) struct LogArgs {
     /// What the tail is taken for
     #[arg(long, global = true, help_heading = HEADING, value_parser = named::<Medium>(&["auto", "emulated", "page", "file"]))]
     medium: Option<Medium>,
+    /// Where the tail lies, a file or a device-DAX region (/dev/daxX.Y); once for each NUMA node [default: DIR/tail]
+    #[arg(long = "tail", value_name = "PATH", global = true, help_heading = HEADING, value_hint = clap::ValueHint::AnyPath)]
+    tails: Vec<PathBuf>,
     /// Lanes of a new log, 1 to 1,024 [default: 4]
     #[arg(long, value_name = "N", global = true, help_heading = HEADING)]
     lanes: Option<u32>,
@@ -87,6 +90,10 @@ impl LogArgs {
         let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), read)?;
         set(&mut config.dir, &self.dir);
         set(&mut config.tail.medium, &self.emulated.then_some(Medium::Emulated).or(self.medium));
+        if !self.tails.is_empty() {
+            let place = |path: &PathBuf| TailPlace { path: path.clone(), node: None };
+            config.tail.places = self.tails.iter().map(place).collect();
+        }
         set_some(&mut config.tail.lanes, self.lanes);
         set_some(&mut config.tail.segment_bytes, self.segment_bytes);
         set_some(&mut config.tail.segments, self.segments);

@@ -1,5 +1,7 @@
 //! The open record: what an open decided, in the superblock of every local tier before anything is yielded.
 
+use tierlog_tiers::tail::Shutdowns;
+
 use super::Unreadable;
 use super::bytes::{Reader, Writer, seal_block, unseal_block};
 use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
@@ -7,6 +9,8 @@ use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
 /// Bytes of a slot; a tier keeps two, written in turn.
 pub(crate) const OPEN_RECORD_BYTES: usize = 512 << 10;
 const MAGIC: [u8; 8] = *b"TIEROPN1";
+/// Of what was added behind the ranges.
+const SHUTDOWNS_VERSION: u32 = 1;
 const RANGE_BYTES: usize = 32;
 const CLOSED: u32 = 1;
 const VOIDS: u32 = 2;
@@ -27,8 +31,12 @@ pub(crate) struct EpochRange {
 pub(crate) struct TailRecord {
     /// Drawn when the tail was made; kept at both ends.
     pub(crate) id: [u8; 16],
-    /// `TailMedium` as a number: fsdax 1, page 2, file 3, emulated 4.
+    /// `TailMedium` as a number: fsdax 1, page 2, file 3, emulated 4, devdax 5.
     pub(crate) medium: u32,
+    /// What was made durable at a time, in bytes: 1 with eADR, a cache line, a page; 0 nothing.
+    pub(crate) granularity_bytes: u32,
+    /// What its DIMMs counted then; the first programs' records have none.
+    pub(crate) shutdowns: Option<Shutdowns>,
 }
 
 /// See the module.
@@ -41,7 +49,7 @@ pub(crate) struct OpenRecord {
     pub(crate) turn: u64,
     /// The kernel's boot id when it was written.
     pub(crate) boot: [u8; 16],
-    /// Device and inode of the superblock, hashed with the machine's id: tells a copy.
+    /// When the superblock was made, and its inode: tells a copy.
     pub(crate) fingerprint: u64,
     /// Written at close: every lane's end is in `ranges`, and all is Power-durable on NVMe.
     pub(crate) closed: bool,
@@ -84,13 +92,18 @@ impl OpenRecord {
             body.u32(epoch.0).u32(0).u64(incarnation.0);
         }
         for tail in &self.tails {
-            body.bytes(&tail.id).u32(tail.medium).u32(0);
+            body.bytes(&tail.id).u32(tail.medium).u32(tail.granularity_bytes);
         }
         for lane in 0..self.lanes as usize {
             body.u64(self.starts.get(lane).map_or(0, |lsn| lsn.0));
         }
         for range in &self.ranges {
             range.put(&mut body);
+        }
+        body.u32(SHUTDOWNS_VERSION).u32(0);
+        for tail in &self.tails {
+            let known = tail.shutdowns.unwrap_or(Shutdowns { dimms: 0, count: 0 });
+            body.u32(u32::from(tail.shutdowns.is_some())).u32(0).u64(known.dimms).u64(known.count);
         }
         let block = seal_block(MAGIC, &body.0);
         (block.len() <= OPEN_RECORD_BYTES).then_some(block)
@@ -118,12 +131,21 @@ impl OpenRecord {
             let (epoch, _, incarnation) = (body.u32()?, body.u32()?, body.u64()?);
             Some((Epoch(epoch), Incarnation(incarnation)))
         })?;
-        let tails = body.many(tails, 24, |body| {
-            let (id, medium, _) = (body.id()?, body.u32()?, body.u32()?);
-            Some(TailRecord { id, medium })
+        let mut tails = body.many(tails, 24, |body| {
+            let (id, medium, granularity_bytes) = (body.id()?, body.u32()?, body.u32()?);
+            Some(TailRecord { id, medium, granularity_bytes, shutdowns: None })
         })?;
         let starts = body.many(lanes, 8, Reader::lsn)?;
         let ranges = body.many(ranges, RANGE_BYTES, EpochRange::take)?;
+        // Added later: absent in older records, and whatever else follows is of a later program.
+        if body.u32() == Some(SHUTDOWNS_VERSION) {
+            body.u32()?;
+            for tail in &mut tails {
+                let (known, _) = (body.u32()?, body.u32()?);
+                let (dimms, count) = (body.u64()?, body.u64()?);
+                tail.shutdowns = (known == 1).then_some(Shutdowns { dimms, count });
+            }
+        }
         Some(OpenRecord {
             log,
             epoch,

@@ -1,3 +1,5 @@
+use tierlog_tiers::tail::Shutdowns;
+
 use super::*;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
 
@@ -28,6 +30,7 @@ fn mark() -> Watermark {
 
 fn record() -> OpenRecord {
     let (lane, epoch, incarnation) = (Lane(1), Epoch(2), Incarnation(8));
+    let shutdowns = Some(Shutdowns { dimms: 13, count: 14 });
     OpenRecord {
         log: LogId([0xa1; 16]),
         epoch: Epoch(3),
@@ -46,7 +49,7 @@ fn record() -> OpenRecord {
         claim: 12,
         opens: vec![(Epoch(2), Incarnation(8))],
         archive: "file:///a".into(),
-        tails: vec![TailRecord { id: [0xc0; 16], medium: 4 }],
+        tails: vec![TailRecord { id: [0xc0; 16], medium: 4, granularity_bytes: 64, shutdowns }],
         starts: vec![Lsn(64), Lsn(128)],
         ranges: vec![EpochRange { lane, epoch, incarnation, first: Lsn(0), end: Lsn(128) }],
     }
@@ -79,6 +82,17 @@ fn golden_bytes_of_version_1() {
         assert_eq!(hex(bytes), golden.trim(), "structure {which}");
         assert_eq!(decodes(which, bytes), Ok(()));
     }
+}
+
+/// As the first programs wrote it: no granularity, no counts of unsafe shutdowns.
+#[test]
+fn an_open_record_of_the_first_programs_is_read() {
+    let golden = include_str!("golden/open_record_first.hex").trim();
+    let bytes: Vec<u8> =
+        (0..golden.len() / 2).map(|i| u8::from_str_radix(&golden[2 * i..2 * i + 2], 16).unwrap()).collect();
+    let mut first = record();
+    (first.tails[0].granularity_bytes, first.tails[0].shutdowns) = (0, None);
+    assert_eq!(OpenRecord::decode(&bytes), Ok(first));
 }
 
 #[test]

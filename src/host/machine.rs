@@ -12,7 +12,9 @@ use tierlog_tiers::nvme::{Directory, DirectoryOptions, DurableWay, FileName, Nvm
 use tierlog_tiers::object::Objects;
 use tierlog_tiers::page::Page;
 use tierlog_tiers::persist::Flush;
-use tierlog_tiers::tail::{MapError, MapOptions, Mapped, MappedView, MediumAsk, TailRead};
+use tierlog_tiers::tail::{
+    MapError, MapOptions, Mapped, MappedView, MediumAsk, Shutdowns, TailRead, is_region, shutdowns,
+};
 
 use super::{Bell, Env, Host, Running, Worker, thread};
 use crate::archive::open_objects;
@@ -104,12 +106,11 @@ impl Host for Machine {
     }
 
     fn new_tail(&self, config: &Config, place: &TailPlace, bytes: u64) -> Result<Arc<Mapped>> {
-        match std::fs::remove_file(&place.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::io(place.path.display().to_string())(error));
-            }
-            _ => {}
-        }
+        // A device is no file to be removed: it is zeroed.
+        let removed = if is_region(&place.path) { Ok(()) } else { std::fs::remove_file(&place.path) };
+        removed
+            .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            .map_err(Error::io(place.path.display().to_string()))?;
         let tail = Mapped::create(&place.path, bytes, &map_options(config));
         let tail = tail.map_err(|error| map_error(config, error))?;
         let parent =
@@ -148,9 +149,13 @@ impl Host for Machine {
         remove(&config.dir.join("owner"));
     }
 
+    fn shutdowns(&self, place: &TailPlace) -> Option<Shutdowns> {
+        shutdowns(Path::new("/sys"), &place.path)
+    }
+
     fn node_of(&self, place: &TailPlace) -> Option<Node> {
-        let node = place.node.map(Node).or_else(|| tierlog_numa::node_of_path(&place.path));
-        node.filter(|node| self.topology.cpus_of(*node).is_some())
+        let node = place.node.map(Node).or_else(|| tierlog_numa::node_of_path(&place.path))?;
+        self.topology.nearest_with_cpus(node)
     }
 
     fn here(&self) -> Node {

@@ -18,7 +18,7 @@ use tierlog_tiers::clock::Clock;
 use tierlog_tiers::nvme::{FileName, Nvme};
 use tierlog_tiers::object::Objects;
 use tierlog_tiers::page::Page;
-use tierlog_tiers::tail::{Tail, TailRead};
+use tierlog_tiers::tail::{Shutdowns, Tail, TailRead};
 
 pub use bell::Bell;
 pub use machine::Machine;
@@ -116,6 +116,10 @@ pub trait Host: Env + Sized + 'static {
     fn drop_board(&self, config: &Config, log: LogId, open: Incarnation);
     /// Takes the signature away.
     fn leave(&self, config: &Config);
+    /// What the DIMMs below a tail have counted, where they do.
+    fn shutdowns(&self, _: &TailPlace) -> Option<Shutdowns> {
+        None
+    }
     /// The NUMA node of a tail, where it is known.
     fn node_of(&self, place: &TailPlace) -> Option<Node>;
     /// The NUMA node of the calling thread.

@@ -139,6 +139,9 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     host.drop_board(&config, record.log, record.incarnation);
     let taken = places.take_tails(&config, &geometry, &lost)?;
     next_record(&mut record, &**host, &config, boot, fingerprint, &examined, &taken, archived.as_ref());
+    for (tail, place) in record.tails.iter_mut().zip(&places.tail_places) {
+        tail.shutdowns = host.shutdowns(place);
+    }
     let tails: Vec<Arc<H::Tail>> = taken.into_iter().map(|(tail, _)| tail).collect();
     let mut opening = Opening { places, geometry, record, marks, examined, pool, tails, archive, take_back };
     opening.write_record()?;

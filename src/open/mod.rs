@@ -11,6 +11,7 @@ mod identity;
 mod places;
 mod record;
 mod settle;
+mod shutdown;
 mod superblock;
 
 pub use begin::{LaneRecovered, Pass, Recovered};

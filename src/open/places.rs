@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tierlog_tiers::nvme::{DirectoryError, FileName, Nvme};
 use tierlog_tiers::tail::{MapError, TailRead};
 
+use super::shutdown::{Judged, judge};
 use super::superblock::{SUPERBLOCK_BYTES, Superblock, read_tail, read_tail_id};
 use crate::config::{Config, Geometry, Medium, TailPlace};
 use crate::error::{Error, Refusal, Result};
@@ -17,6 +18,8 @@ use crate::number::{Incarnation, LogId};
 
 /// `TailMedium::Emulated` in an open record.
 const EMULATED: u32 = 4;
+/// `TailMedium::File` there.
+const FILE: u32 = 3;
 
 /// A tail that is there.
 #[derive(Debug)]
@@ -141,6 +144,12 @@ impl<H: Host> Places<H> {
         let len = geometry_of(record).map(|geometry| tail_bytes(&geometry)).ok()?;
         if tail.tail.len() < len {
             return Some("truncated".into());
+        }
+        // Memory that keeps what was fenced, as far as its DIMMs do.
+        let kept = !matches!(known.medium, FILE | EMULATED);
+        let now = self.host.shutdowns(&self.tail_places[i]);
+        if let Judged::Suspect(what) = judge(known.shutdowns.filter(|_| kept), now, record.closed) {
+            return Some(what);
         }
         let path = &self.tail_places[i].path;
         match super::tail_trouble(path, &*tail.tail, known.id, self.nvme_turn) {

@@ -63,8 +63,7 @@ pub(super) fn next_record<T: Tail>(
     record.turn += 1;
     (record.boot, record.fingerprint, record.closed) = (boot, fingerprint, false);
     record.gsn = examined.gsn.max(archived.map_or(Gsn(0), |archived| archived.gsn));
-    record.tails =
-        tails.iter().map(|(tail, id)| TailRecord { id: *id, medium: medium_number(tail.medium()) }).collect();
+    record.tails = tails.iter().map(|(tail, id)| tail_record(*id, tail.medium())).collect();
     record.ranges = still_there(examined);
     record.starts = examined.media.lanes().map(|lane| examined.media.board.published(lane)).collect();
     let address = &config.archive.address;
@@ -81,13 +80,15 @@ fn still_there(examined: &Examined) -> Vec<EpochRange> {
     examined.ranges.iter().flatten().filter(live).copied().collect()
 }
 
-pub(crate) fn medium_number(medium: TailMedium) -> u32 {
-    match medium {
+fn tail_record(id: [u8; 16], medium: TailMedium) -> TailRecord {
+    let number = match medium {
         TailMedium::FsDax { .. } => 1,
         TailMedium::Page => 2,
         TailMedium::File => 3,
         TailMedium::Emulated => 4,
-    }
+        TailMedium::DevDax { .. } => 5,
+    };
+    TailRecord { id, medium: number, granularity_bytes: medium.granularity_bytes(), shutdowns: None }
 }
 
 /// Close: every lane's end, everything being Power-durable on NVMe.
@@ -141,7 +142,7 @@ mod tests {
             Geometry { tails: 1, lanes: 1, segment_bytes: 1 << 20, segments: 4, nvme_segment_bytes: 4 << 20 };
         let (before, now) = ([1; 16], [2; 16]);
         for medium in 1..=4 {
-            let tails = vec![TailRecord { id: [9; 16], medium }];
+            let tails = vec![TailRecord { id: [9; 16], medium, granularity_bytes: 0, shutdowns: None }];
             let record = OpenRecord {
                 boot: before,
                 closed: false,

@@ -186,7 +186,7 @@ impl Target {
         let file =
             self.nvme.create(FileName::Superblock, SUPERBLOCK_BYTES).map_err(Error::io(path.clone()))?;
         let (geometry, author) = (plan.geometry, plan.author);
-        let unmade = TailRecord { id: [0; 16], medium: 0 };
+        let unmade = TailRecord { id: [0; 16], medium: 0, granularity_bytes: 0, shutdowns: None };
         let record = OpenRecord {
             log: plan.log,
             epoch: author.epoch,

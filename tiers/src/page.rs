@@ -43,7 +43,8 @@ impl Page {
         // Not truncated to nothing first: that would take the memory from under open views.
         let sized = file.set_len(len as u64).and_then(|()| file::zero(&file, len as u64));
         sized.map_err(|e| MapError::new(path, "write zeros to", e))?;
-        let map = Map::file(&file, len, 1, Access::Write, true).map_err(|e| MapError::new(path, "map", e))?;
+        let map =
+            Map::file(&file, len, 1, 1, Access::Write, true).map_err(|e| MapError::new(path, "map", e))?;
         Ok(Page { map, path: path.display().to_string() })
     }
 
@@ -92,7 +93,7 @@ impl PageView {
         if len == 0 || !len.is_multiple_of(8) || len > bytes(WORDS_MAX) as u64 {
             return Err(MapError::foreign(path, "not a page of whole words"));
         }
-        let map = Map::file(&file, len as usize, 1, Access::Read, true);
+        let map = Map::file(&file, len as usize, 1, 1, Access::Read, true);
         let map = map.map_err(|e| MapError::new(path, "map", e))?;
         Ok(PageView { map, path: path.display().to_string() })
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::compare::{Ack, LANES, mismatch};
 use super::flow::Flow;
+use super::steps::Kind;
 use crate::cli::ending::Failure;
 use crate::number::{Gsn, Lsn};
 
@@ -36,7 +37,7 @@ pub(super) fn killed(
     dir: &Path,
     orders: &Path,
     flow: &Flow,
-    emulated: bool,
+    kind: Kind,
     acks: u64,
 ) -> Result<Vec<Ack>, Failure> {
     let errors = dir.with_extension("stderr");
@@ -44,7 +45,7 @@ pub(super) fn killed(
     let mut command = Command::new(program);
     command.args(["append", "--framed", "--acks", "--level", "power"]);
     command.args(["--lanes-used", &LANES.to_string(), "--rate", &flow.count().div_ceil(SECONDS).to_string()]);
-    command.arg("--medium").arg(if emulated { "emulated" } else { "file" });
+    command.arg("--medium").arg(kind.medium());
     command.arg("--accept-volatile").arg("--dir").arg(dir).arg(orders);
     let stderr = File::create_new(&errors).map_err(Failure::io(errors.display()))?;
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn();

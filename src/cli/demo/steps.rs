@@ -17,9 +17,9 @@ use crate::read::Cut;
 
 /// Measured on the disk for this long at most.
 const DISK_TIME_MAX: Duration = Duration::from_secs(8);
-/// Measured EMULATED for this many commits, and this long at most.
-const EMULATED_COMMITS: u64 = 1_000_000;
-const EMULATED_TIME_MAX: Duration = Duration::from_secs(5);
+/// Measured in memory for this many commits, and this long at most.
+const MEMORY_COMMITS: u64 = 1_000_000;
+const MEMORY_TIME_MAX: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,9 +65,13 @@ fn show(args: &DemoArgs, dir: &Path) -> Outcome {
     let orders = dir.join("orders");
     flow.write(&orders)?;
     let mut kills = Numbers::new(args.seed);
-    let measured = [two_writers(dir, &flow, false)?, two_writers(dir, &flow, true)?];
-    for emulated in [false, true] {
-        crash_and_return(dir, &orders, &flow, emulated, &mut kills)?;
+    let kinds = [Kind::Disk, Kind::memory(&dir.join("probe"))?];
+    let mut measured = Vec::new();
+    for kind in kinds {
+        measured.push((kind, two_writers(dir, &flow, kind)?));
+    }
+    for kind in kinds {
+        crash_and_return(dir, &orders, &flow, kind, &mut kills)?;
     }
     tables(&measured)?;
     output::say("\nEverything acknowledged came back, and nothing else.")?;
@@ -80,29 +84,80 @@ fn generated(seed: u64) -> Result<Flow, Failure> {
     Ok(flow)
 }
 
-fn name(emulated: bool) -> &'static str {
-    if emulated { "EMULATED" } else { "on the disk" }
+/// What keeps `Power`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The NVMe tier, also where the memory is persistent.
+    Disk,
+    /// The tail, as probed.
+    Memory,
+    /// Nothing, where there is no persistent memory.
+    Emulated,
 }
 
-/// On the disk means through the NVMe tier, also where the memory is persistent. What that tier is stands in the report.
-fn config(dir: PathBuf, emulated: bool) -> Config {
+impl Kind {
+    /// What `dir` has: persistent memory if the tail there is, as probed.
+    fn memory(dir: &Path) -> Result<Kind, Failure> {
+        let mut config = Config::new(dir);
+        (config.tail.lanes, config.tail.segment_bytes) = (Some(1), Some(64 << 10));
+        config.nvme.segment_bytes = Some(128 << 10);
+        config.nvme.accept_volatile = true;
+        let (log, _) = Log::open(config)?;
+        // Where the tail keeps Power, it keeps Process in the same way.
+        let media = log.media();
+        let power_safe = media.process == media.power;
+        log.close()?;
+        std::fs::remove_dir_all(dir).map_err(Failure::io(dir.display()))?;
+        Ok(if power_safe { Kind::Memory } else { Kind::Emulated })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Disk => "on the disk",
+            Kind::Memory => "in persistent memory",
+            Kind::Emulated => "EMULATED",
+        }
+    }
+
+    /// What its directories are called.
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Disk => "disk",
+            Kind::Memory => "memory",
+            Kind::Emulated => "emulated",
+        }
+    }
+
+    /// As a flag of the command.
+    pub(super) fn medium(self) -> &'static str {
+        match self {
+            Kind::Disk => "file",
+            Kind::Memory => "auto",
+            Kind::Emulated => "emulated",
+        }
+    }
+}
+
+/// What that tier is stands in the report.
+fn config(dir: PathBuf, kind: Kind) -> Config {
     let mut config = Config::new(dir);
-    config.tail.medium = if emulated { Medium::Emulated } else { Medium::File };
+    config.tail.medium = match kind {
+        Kind::Disk => Medium::File,
+        Kind::Memory => Medium::Auto,
+        Kind::Emulated => Medium::Emulated,
+    };
     config.nvme.accept_volatile = true;
     config
 }
-
-fn two_writers(dir: &Path, flow: &Flow, emulated: bool) -> Result<Measured, Failure> {
-    let step = if emulated { 2 } else { 1 };
-    output::say(format_args!(
-        "\n{step}. Two writers commit at Power, one order a commit, {}",
-        name(emulated)
-    ))?;
-    let (log, commits, time) = match emulated {
-        false => ("measured-disk", flow.count(), DISK_TIME_MAX),
-        true => ("measured-emulated", EMULATED_COMMITS, EMULATED_TIME_MAX),
+fn two_writers(dir: &Path, flow: &Flow, kind: Kind) -> Result<Measured, Failure> {
+    let step = if kind == Kind::Disk { 1 } else { 2 };
+    output::say(format_args!("\n{step}. Two writers commit at Power, one order a commit, {}", kind.name()))?;
+    let (commits, time) = match kind {
+        Kind::Disk => (flow.count(), DISK_TIME_MAX),
+        Kind::Memory | Kind::Emulated => (MEMORY_COMMITS, MEMORY_TIME_MAX),
     };
-    let measured = measure(config(dir.join(log), emulated), flow, commits, time)?;
+    let log = dir.join(format!("measured-{}", kind.word()));
+    let measured = measure(config(log.clone(), kind), flow, commits, time)?;
     let rate = measured.latencies.count() as f64 / measured.seconds;
     let mark = if measured.emulated { ", EMULATED" } else { "" };
     output::say(format_args!(
@@ -112,7 +167,7 @@ fn two_writers(dir: &Path, flow: &Flow, emulated: bool) -> Result<Measured, Fail
     ))?;
     output::say("   ok: read back whole, each lane in its order, all in the order of their stamps")?;
     // A log of its own: what follows starts afresh.
-    std::fs::remove_dir_all(dir.join(log)).map_err(Failure::io(log))?;
+    std::fs::remove_dir_all(&log).map_err(Failure::io(log.display()))?;
     Ok(measured)
 }
 
@@ -120,22 +175,22 @@ fn crash_and_return(
     dir: &Path,
     orders: &Path,
     flow: &Flow,
-    emulated: bool,
+    kind: Kind,
     kills: &mut Numbers,
 ) -> Result<(), Failure> {
-    let (step, kind) = if emulated { (4, "emulated") } else { (3, "disk") };
+    let (step, word) = (if kind == Kind::Disk { 3 } else { 4 }, kind.word());
     output::say(format_args!(
         "\n{step}. A process appends with two lanes, {}, and is killed with SIGKILL",
-        name(emulated)
+        kind.name()
     ))?;
     let at = flow.count() / 8 + kills.below(flow.count() / 4);
-    let acks = crash::killed(&dir.join(kind), orders, flow, emulated, at)?;
+    let acks = crash::killed(&dir.join(word), orders, flow, kind, at)?;
     output::say(format_args!(
         "   killed after {} acknowledgements of {} orders",
         count(acks.len() as u64),
         count(flow.count())
     ))?;
-    let config = config(dir.join(kind), emulated);
+    let config = config(dir.join(word), kind);
     let (log, recovered) = Log::open(config.clone())?;
     for lane in recovered.lanes.iter().filter(|lane| lane.end.0 > 0) {
         output::say(format_args!("   recovered: lane {} to {}: {}", lane.lane, count(lane.end.0), lane.why))?;
@@ -147,17 +202,20 @@ fn crash_and_return(
         count(came.records())
     ))?;
     output::say("   ok: every acknowledged order is there with its stamp, and nothing that was not put in")?;
-    let from = tiers::archived(&config, &dir.join(format!("{kind}-archive")));
+    let from = tiers::archived(&config, &dir.join(format!("{word}-archive")));
     tiers::drain_and_archive(from.clone())?;
-    let to = Config { dir: dir.join(format!("{kind}-restored")), ..from.clone() };
+    let to = Config { dir: dir.join(format!("{word}-restored")), ..from.clone() };
     tiers::restore_and_compare(&from, &to)
 }
 
-fn tables(measured: &[Measured]) -> Result<(), Failure> {
+fn tables(measured: &[(Kind, Measured)]) -> Result<(), Failure> {
     output::say("\nCommit latencies at Power, two writers, one order a commit")?;
-    for measured in measured {
-        let what =
-            if measured.emulated { "EMULATED: ordinary memory, durable nowhere" } else { "On the disk" };
+    for (kind, measured) in measured {
+        let what = match kind {
+            Kind::Disk => "On the disk",
+            Kind::Memory => "In persistent memory",
+            Kind::Emulated => "EMULATED: ordinary memory, durable nowhere",
+        };
         output::say(format_args!("\n{what}\n{}\n{}", measured.power, measured.latencies.table().trim_end()))?;
     }
     Ok(())

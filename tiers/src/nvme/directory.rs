@@ -185,7 +185,9 @@ impl Nvme for Directory {
         let name = FileName::Superblock;
         let facts = syscall::facts_at(&self.dir, name)
             .map_err(|error| DirectoryError::new(&self.path_of(name), "looking at it", error))?;
+        // Numbers of devices change from boot to boot: when the file was made tells as well where it was made.
         let device = (u64::from(facts.device.0) << 32) | u64::from(facts.device.1);
+        let device = facts.born_ns.unwrap_or(device);
         // Any mixing will do: it is only ever compared. Never 0, which says that there is none.
         Ok((device.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ facts.inode).max(1))
     }

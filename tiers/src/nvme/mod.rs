@@ -19,6 +19,7 @@ mod open;
 mod plain;
 mod progress;
 mod ring;
+mod space;
 mod syscall;
 mod uring;
 
@@ -35,6 +36,8 @@ pub use directory::{Directory, DirectoryOptions};
 pub use durable::DurableWay;
 pub use error::DirectoryError;
 pub use medium::{Calibration, DirectoryMedium, WriteCache};
+pub use space::free_bytes;
+pub use uring::refusal as uring_refusal;
 #[cfg(feature = "sim")]
 pub(crate) use {file::check_range, ledger::Ledger};
 
@@ -91,7 +94,7 @@ pub trait Nvme: Send + Sync + fmt::Debug {
     fn power_safe(&self) -> bool;
     /// One line for people: path, file system, device, how a write is made durable, write cache.
     fn describe(&self) -> String;
-    /// The directory's identity for telling a copy or a move: device and inode of the superblock, or 0 in simulation.
+    /// The directory's identity for telling a copy or a move: when the superblock was made, and its inode, or 0 in simulation.
     ///
     /// # Errors
     /// As the system says.

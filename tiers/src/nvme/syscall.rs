@@ -17,6 +17,8 @@ pub(super) struct Facts {
     pub(super) inode: u64,
     pub(super) device: (u32, u32),
     pub(super) mount: Option<u64>,
+    /// When it was made, in nanoseconds since 1970.
+    pub(super) born_ns: Option<u64>,
     /// Address and offset alignment for direct I/O; zeros where the file does not take it.
     pub(super) direct_align: Option<(u32, u32)>,
 }
@@ -82,7 +84,7 @@ pub(super) fn facts_at(dir: &File, name: FileName) -> io::Result<Facts> {
 }
 
 fn facts_of(file: &File, text: &CStr, flags: i32) -> io::Result<Facts> {
-    let asked = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID | libc::STATX_DIOALIGN;
+    let asked = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_MNT_ID | libc::STATX_DIOALIGN;
     let mut raw = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `text` is NUL-terminated and `raw` is writable memory of the type's size; both outlive the call.
     uninterrupted(|| unsafe {
@@ -98,6 +100,9 @@ fn facts_of(file: &File, text: &CStr, flags: i32) -> io::Result<Facts> {
         inode: raw.stx_ino,
         device: (raw.stx_dev_major, raw.stx_dev_minor),
         mount: told(libc::STATX_MNT_ID).then_some(raw.stx_mnt_id),
+        born_ns: told(libc::STATX_BTIME).then(|| {
+            (raw.stx_btime.tv_sec as u64).wrapping_mul(1_000_000_000) + u64::from(raw.stx_btime.tv_nsec)
+        }),
         direct_align: told(libc::STATX_DIOALIGN).then_some((raw.stx_dio_mem_align, raw.stx_dio_offset_align)),
     })
 }

@@ -19,6 +19,11 @@ const DEPTH: usize = 8;
 /// Bytes that one request asks for at most; the rest follows as after a short write.
 const REQUEST_BYTES_MAX: usize = 1 << 30;
 
+/// Why this system refuses io_uring, tried just now; `None` where it does all that is asked of it here.
+pub fn refusal() -> Option<String> {
+    Ring::open(1).err().map(|error| error.to_string())
+}
+
 /// Overlaps up to [`DEPTH`] writes.
 #[derive(Debug)]
 pub(super) struct UringQueue {

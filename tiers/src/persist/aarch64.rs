@@ -30,7 +30,7 @@ impl Cvap {
     pub unsafe fn write_back(self, at: *const u8, len: usize) {
         // SAFETY: the instruction exists (witness), the line is mapped (caller). SYS spells DC CVAP for assemblers
         // without the extension.
-        let clean = |line| unsafe {
+        let clean = |line: *const u8| unsafe {
             asm!("sys #3, c7, c12, #1, {}", in(reg) line, options(nostack, preserves_flags))
         };
         lines(at, len, clean);

@@ -173,26 +173,26 @@ impl TailLane for SimLane {
         }
         let (at, len) = self.flushed_part(at, len);
         match self.tail.medium() {
-            TailMedium::FsDax { eadr: false } | TailMedium::Emulated
+            TailMedium::FsDax { eadr: false } | TailMedium::DevDax { eadr: false } | TailMedium::Emulated
                 if self.tail.is(Mutant::FlushAfterFence) =>
             {
                 self.late.push((at, len));
             }
-            TailMedium::FsDax { eadr: false } | TailMedium::Emulated => {
+            TailMedium::FsDax { eadr: false } | TailMedium::DevDax { eadr: false } | TailMedium::Emulated => {
                 self.tail.flush(self.at + at as u64, len as u64);
             }
             TailMedium::Page => {
                 let before = if self.dirty.is_empty() { at..at } else { self.dirty.clone() };
                 self.dirty = before.start.min(at)..before.end.max(at + len);
             }
-            TailMedium::FsDax { eadr: true } | TailMedium::File => {}
+            TailMedium::FsDax { eadr: true } | TailMedium::DevDax { eadr: true } | TailMedium::File => {}
         }
     }
 
     fn fence(&mut self) -> Result<(), Fault> {
         self.settle();
         match self.tail.medium() {
-            TailMedium::FsDax { .. } | TailMedium::Emulated => self.fence_lines(),
+            TailMedium::FsDax { .. } | TailMedium::DevDax { .. } | TailMedium::Emulated => self.fence_lines(),
             TailMedium::Page if self.tail.is(Mutant::FenceDoesNothing) => self.tail.look(self.of()),
             TailMedium::Page => {
                 let dirty = std::mem::take(&mut self.dirty);

@@ -39,7 +39,7 @@ impl Default for WorldOptions {
 pub struct TailOptions {
     /// What the memory is; by default persistent memory whose caches are lost with the power.
     ///
-    /// - `FsDax { eadr: false }` and `Emulated`: by cache line, as the module says;
+    /// - `FsDax { eadr: false }`, `DevDax` likewise, and `Emulated`: by cache line, as the module says;
     /// - `FsDax { eadr: true }`: what is visible is durable, streams once they are fenced;
     /// - `Page`: durable once the fence has called msync, whole pages at a time; before that as by cache line;
     /// - `File`: survives a kill. A power cut leaves any of what was stored since the last write from a cold path.

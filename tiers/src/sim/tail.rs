@@ -106,7 +106,7 @@ impl SimTail {
 
     /// Whether durability goes by cache line and fence.
     pub(super) fn by_line(&self) -> bool {
-        matches!(self.medium, TailMedium::FsDax { .. } | TailMedium::Emulated)
+        matches!(self.medium, TailMedium::FsDax { .. } | TailMedium::DevDax { .. } | TailMedium::Emulated)
     }
 
     pub(super) fn flush(&self, at: u64, len: u64) {

@@ -16,12 +16,11 @@ pub(super) enum Domain {
     Controller,
 }
 
-/// The domain of the regions under the block device `dev`.
+/// The domain of the regions under a device, by its directory in `sys`: of a block device, or of a device-DAX region.
 ///
 /// None if there is no region, or one that does not name a domain known to persist. `Caches` only if every region of
 /// the machine says so: libpmem does the same, for one flush serves all of memory.
-pub(super) fn of_device(sys: &Path, dev: u64) -> Option<Domain> {
-    let device = sys.join(format!("dev/block/{}:{}", libc::major(dev), libc::minor(dev)));
+pub(super) fn of_device(sys: &Path, device: &Path) -> Option<Domain> {
     let below = regions_under(&fs::canonicalize(device).ok()?, 0)?;
     let all_known = !below.is_empty() && below.iter().all(|region| domain(region).is_some());
     if !all_known {
@@ -32,8 +31,13 @@ pub(super) fn of_device(sys: &Path, dev: u64) -> Option<Domain> {
     Some(if everywhere { Domain::Caches } else { Domain::Controller })
 }
 
+/// What sysfs has of a block device.
+pub(super) fn block_device(sys: &Path, device: u64) -> PathBuf {
+    sys.join(format!("dev/block/{}:{}", libc::major(device), libc::minor(device)))
+}
+
 /// The regions below a block device; None if part of it is something else.
-fn regions_under(device: &Path, depth: usize) -> Option<Vec<PathBuf>> {
+pub(super) fn regions_under(device: &Path, depth: usize) -> Option<Vec<PathBuf>> {
     // Device mappers can be stacked; sysfs has no cycle, but a bound costs nothing.
     const DEPTH_MAX: usize = 8;
     if let Some(region) = device.ancestors().find(|dir| is_region(dir)) {
@@ -109,7 +113,7 @@ mod tests {
     }
 
     fn of(sys: &tempfile::TempDir, major: u32, minor: u32) -> Option<Domain> {
-        of_device(sys.path(), libc::makedev(major, minor))
+        of_device(sys.path(), &block_device(sys.path(), libc::makedev(major, minor)))
     }
 
     #[test]

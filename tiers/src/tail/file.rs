@@ -1,6 +1,6 @@
 //! The file under a mapping: opened without following links, locked, filled, made durable.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
@@ -8,10 +8,32 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::region::{self, Region};
 use super::{ALIGN, MapError};
+
+/// Where the kernel tells of devices.
+pub(super) const SYS: &str = "/sys";
 
 /// Opens an existing regular file; never waits on a pipe, never follows a link.
 pub(crate) fn open(path: &Path, write: bool) -> Result<File, MapError> {
+    let (file, status) = open_any(path, write)?;
+    if !status.is_file() {
+        return Err(MapError::foreign(path, "not a regular file"));
+    }
+    Ok(file)
+}
+
+/// Opens what a tail can lie on: a regular file, or a device-DAX region.
+pub(super) fn open_tail(path: &Path, write: bool) -> Result<(File, Option<Region>), MapError> {
+    let (file, status) = open_any(path, write)?;
+    let region = region::under(Path::new(SYS), path, &status)?;
+    if region.is_none() && !status.is_file() {
+        return Err(MapError::foreign(path, "neither a regular file nor a device-DAX region"));
+    }
+    Ok((file, region))
+}
+
+fn open_any(path: &Path, write: bool) -> Result<(File, Metadata), MapError> {
     let opened = OpenOptions::new()
         .read(true)
         .write(write)
@@ -19,10 +41,7 @@ pub(crate) fn open(path: &Path, write: bool) -> Result<File, MapError> {
         .open(path);
     let file = opened.map_err(|e| MapError::new(path, "open", e))?;
     let status = file.metadata().map_err(|e| MapError::new(path, "stat", e))?;
-    if !status.is_file() {
-        return Err(MapError::foreign(path, "not a regular file"));
-    }
-    Ok(file)
+    Ok((file, status))
 }
 
 /// Creates a file of mode 0600 whatever the umask.
@@ -147,10 +166,16 @@ impl Unmade {
     }
 }
 
-/// The file's length, if it can be a tail's.
-pub(super) fn length(file: &File, path: &Path) -> Result<usize, MapError> {
+/// The length of a file or region, if it can be a tail's.
+pub(super) fn length(file: &File, region: Option<Region>, path: &Path) -> Result<usize, MapError> {
     let status = file.metadata().map_err(|e| MapError::new(path, "stat", e))?;
-    usable(path, status.len())
+    usable(path, region.map_or(status.len(), |region| region.len))
+}
+
+/// What a mapping is aligned to, and how much of it a fault takes.
+pub(super) fn units(region: Option<Region>) -> (usize, usize) {
+    let unit = region.map_or(1, |region| region.unit as usize);
+    (unit.max(ALIGN as usize), unit)
 }
 
 /// The length in this machine's terms, if it can be a tail's.

@@ -67,14 +67,14 @@ pub(crate) struct FaultState {
     whole: AtomicBool,
     /// One bit a page that faulted.
     pages: Box<[AtomicU64]>,
+    /// What a fault takes out of the mapping: a page, or the unit of a device-DAX region.
     page_size: usize,
     /// A forked child inherits the table, but none of the mappings.
     process: u32,
 }
 
 impl FaultState {
-    fn new(len: usize) -> FaultState {
-        let page_size = sigbus::page_size();
+    fn new(len: usize, page_size: usize) -> FaultState {
         let words = len.div_ceil(page_size).div_ceil(64);
         let pages = (0..words).map(|_| AtomicU64::new(0)).collect();
         FaultState {
@@ -128,15 +128,18 @@ impl FaultState {
     }
 }
 
-/// Notes a fault at `address`, if it lies in a guarded mapping. Called in the signal handler: atomics and getpid only.
-pub(super) fn strike(address: usize) -> bool {
+/// Notes a fault at `address`, if it lies in a guarded mapping; what to map anew there, in bytes, a power of two. Called
+/// in the signal handler: atomics and getpid only.
+pub(super) fn strike(address: usize) -> Option<usize> {
     let found = TABLE.iter().filter_map(|entry| entry.find(address)).find_map(|(start, state)| {
         // SAFETY: in the process that mapped the range, whoever faults there borrows its `Map`, which keeps the state.
         // In a forked child the state is a copy that nobody frees.
         let state = unsafe { &*state };
         (state.process == std::process::id()).then_some((start, state))
     });
-    found.map(|(start, state)| state.strike(address - start)).is_some()
+    let (start, state) = found?;
+    state.strike(address - start);
+    Some(state.page_size)
 }
 
 /// The registration of one mapping; its fault state, guarded or not.
@@ -149,16 +152,16 @@ pub(crate) struct Watch {
 impl Watch {
     /// A state that only the owner writes: no handler, a fault kills the process as it always did.
     pub(crate) fn unguarded(len: usize) -> Watch {
-        Watch { state: Arc::new(FaultState::new(len)), entry: None }
+        Watch { state: Arc::new(FaultState::new(len, sigbus::page_size())), entry: None }
     }
 
-    /// Guards `start..start + len`, where a mapping lies that outlives this value.
+    /// Guards `start..start + len`, where a mapping lies that outlives this value and of which a fault takes `unit`.
     ///
     /// # Errors
     /// `ENOMEM` if [`MAPPINGS_MAX`] mappings are guarded; whatever `sigaction` says.
-    pub(crate) fn guarded(start: usize, len: usize) -> io::Result<Watch> {
+    pub(crate) fn guarded(start: usize, len: usize, unit: usize) -> io::Result<Watch> {
         sigbus::install()?;
-        let state = Arc::new(FaultState::new(len));
+        let state = Arc::new(FaultState::new(len, unit));
         let _writers = WRITERS.lock().unwrap_or_else(PoisonError::into_inner);
         let vacant = TABLE.iter().position(|entry| entry.state.load(Relaxed).is_null());
         let entry = vacant.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;

@@ -33,14 +33,16 @@ impl How {
         let named = match (medium, flush) {
             (TailMedium::File, _) => return Ok(How::File),
             (TailMedium::Page, _) => return Ok(How::Page),
-            (TailMedium::FsDax { eadr: false }, Some(Flush::Fence)) => {
+            (TailMedium::FsDax { eadr: false } | TailMedium::DevDax { eadr: false }, Some(Flush::Fence)) => {
                 return Err(
                     "a fence alone persists nothing where the caches are outside the persistence domain"
                         .into(),
                 );
             }
-            (TailMedium::FsDax { eadr: true }, None) => Some(Flush::Fence),
-            (TailMedium::FsDax { .. } | TailMedium::Emulated, flush) => flush,
+            (TailMedium::FsDax { eadr: true } | TailMedium::DevDax { eadr: true }, None) => {
+                Some(Flush::Fence)
+            }
+            (TailMedium::FsDax { .. } | TailMedium::DevDax { .. } | TailMedium::Emulated, flush) => flush,
         };
         Persist::detect(named).map(How::Lines).map_err(|e| e.to_string())
     }

@@ -60,21 +60,27 @@ unsafe impl Send for Map {}
 unsafe impl Sync for Map {}
 
 impl Map {
-    /// Maps the first `len` bytes of `file` at a multiple of `align`, a power of two, and of a page.
+    /// Maps the first `len` bytes of `file` at a multiple of `align`, a power of two, and of a page. A fault takes `unit`
+    /// bytes of it, a page at least; `align` is a multiple of it.
     ///
     /// Not inherited by forked children.
     pub(crate) fn file(
         file: &File,
         len: usize,
         align: usize,
+        unit: usize,
         access: Access,
         guard: bool,
     ) -> io::Result<Map> {
+        let unit = unit.max(super::sigbus::page_size());
         let base = map_aligned(file, len, align, access)?;
         advise(base, len, libc::MADV_DONTFORK).inspect_err(|_| unmap(base, len))?;
         // Huge pages are a wish: kernels without them say EINVAL, and nothing is lost.
         let _wish = advise(base, len, libc::MADV_HUGEPAGE);
-        let watch = if guard { Watch::guarded(base.as_ptr().addr(), len) } else { Ok(Watch::unguarded(len)) };
+        let watch = match guard {
+            true => Watch::guarded(base.as_ptr().addr(), len, unit),
+            false => Ok(Watch::unguarded(len)),
+        };
         let watch = watch.inspect_err(|_| unmap(base, len))?;
         Ok(Map { base, len, watch })
     }

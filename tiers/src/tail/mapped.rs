@@ -1,7 +1,8 @@
-//! A tail over one mapped file.
+//! A tail over one mapped file, or one device-DAX region.
 
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst, compiler_fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +12,12 @@ use super::map::{Access, Map, Populate};
 use super::medium::Facts;
 use super::options::{ALIGN, MapOptions};
 use super::ranges::Ranges;
+use super::region::{Region, is_region};
 use super::{Fault, MapError, RangeTaken, Tail, TailMedium, TailRead, file};
 use crate::persist::{self, Flush, Persist};
 
-const SYS: &str = "/sys";
-
-/// A tail over one mapped file. It holds the file's lock for its life.
+/// A tail over one mapped file or region. It holds its lock for its life; that of a region excludes only who opened the
+/// same device node, so what is on the region says whose it is.
 pub struct Mapped {
     map: Map,
     /// The locked description, the one that is mapped.
@@ -33,6 +34,8 @@ pub struct Mapped {
 impl Mapped {
     /// Creates a file of `len` zeros, a multiple of [`ALIGN`], with every block written and every page mapped.
     ///
+    /// A device-DAX region is there already, with the length it has: its first `len` bytes are zeroed, whatever they were.
+    ///
     /// Cost: one write of the whole file. It is made under another name, with `.unmade` behind it: a crash meanwhile
     /// leaves the file whole or not at all.
     ///
@@ -40,7 +43,10 @@ impl Mapped {
     /// [`MapError`]; the file is then removed again, unless it was there before.
     pub fn create(path: impl AsRef<Path>, len: u64, options: &MapOptions) -> Result<Mapped, MapError> {
         let path = path.as_ref();
-        file::usable(path, len)?;
+        let wanted = file::usable(path, len)?;
+        if is_region(path) {
+            return Mapped::take(path, wanted, options);
+        }
         let (unmade, file) = file::Unmade::create(path)?;
         let made = Mapped::create_in(file, path, len, options).and_then(|mapped| {
             unmade.name(path)?;
@@ -56,23 +62,37 @@ impl Mapped {
         file::lock(&file, path, options.lock_wait_ms_max)?;
         file::fill(&file, path, len)?;
         file.sync_all().map_err(|e| MapError::new(path, "sync", e))?;
-        let mapped = Mapped::over(file, path, options)?;
+        let mapped = Mapped::over(file, None, path, options)?;
         mapped.map.populate(Populate::Write).map_err(|e| MapError::new(path, "populate", e))?;
         Ok(mapped)
     }
 
-    /// Opens an existing file with the length it has, a multiple of [`ALIGN`].
+    /// A region made a blank tail of `len` bytes at least.
+    fn take(path: &Path, len: usize, options: &MapOptions) -> Result<Mapped, MapError> {
+        let mapped = Mapped::open(path, options)?;
+        if mapped.map.len() < len {
+            return Err(MapError::foreign(path, "the region is smaller than the tail"));
+        }
+        let zeros = vec![0; ALIGN as usize];
+        for at in (0..len as u64).step_by(zeros.len()) {
+            let lost = |fault: Fault| MapError::new(path, "write zeros to", io::Error::other(fault));
+            mapped.write(at, &zeros).map_err(lost)?;
+        }
+        Ok(mapped)
+    }
+
+    /// Opens an existing file or region with the length it has, a multiple of [`ALIGN`].
     ///
     /// # Errors
     /// [`MapError`].
     pub fn open(path: impl AsRef<Path>, options: &MapOptions) -> Result<Mapped, MapError> {
         let path = path.as_ref();
-        let file = file::open(path, true)?;
+        let (file, region) = file::open_tail(path, true)?;
         file::lock(&file, path, options.lock_wait_ms_max)?;
-        let mapped = Mapped::over(file, path, options)?;
+        let mapped = Mapped::over(file, region, path, options)?;
         // As if written, only where that makes no page dirty that has to be written back.
         let how = match mapped.medium {
-            TailMedium::FsDax { .. } | TailMedium::Emulated => Populate::Write,
+            TailMedium::FsDax { .. } | TailMedium::DevDax { .. } | TailMedium::Emulated => Populate::Write,
             TailMedium::Page | TailMedium::File => Populate::Read,
         };
         if let Err(e) = mapped.map.populate(how) {
@@ -82,14 +102,19 @@ impl Mapped {
         Ok(mapped)
     }
 
-    fn over(file: File, path: &Path, options: &MapOptions) -> Result<Mapped, MapError> {
-        let len = file::length(&file, path)?;
-        let facts = Facts::probe(&file, Path::new(SYS)).map_err(|e| MapError::new(path, "probe", e))?;
+    fn over(
+        file: File,
+        region: Option<Region>,
+        path: &Path,
+        options: &MapOptions,
+    ) -> Result<Mapped, MapError> {
+        let (len, (align, unit)) = (file::length(&file, region, path)?, file::units(region));
+        let facts = Facts::probe(&file, Path::new(file::SYS)).map_err(|e| MapError::new(path, "probe", e))?;
         let medium = facts.medium(options.ask).map_err(|why| MapError::unfit(path, why))?;
         let how = How::new(medium, options.flush).map_err(|why| MapError::unfit(path, why))?;
         let access =
             if matches!(medium, TailMedium::FsDax { .. }) { Access::WriteSync } else { Access::Write };
-        let map = Map::file(&file, len, ALIGN as usize, access, options.fault_guard);
+        let map = Map::file(&file, len, align, unit, access, options.fault_guard);
         let map = map.map_err(|e| MapError::new(path, "map", e))?;
         let crossover = how.persist().map_or(usize::MAX, persist::crossover);
         let path = path.display().to_string();
@@ -187,6 +212,12 @@ impl Tail for Mapped {
         match (self.medium, self.how) {
             (TailMedium::FsDax { eadr: true }, How::Lines(p)) => format!("fsdax {path}, eADR: {}", lines(p)),
             (TailMedium::FsDax { eadr: false }, How::Lines(p)) => format!("fsdax {path}, ADR: {}", lines(p)),
+            (TailMedium::DevDax { eadr: true }, How::Lines(p)) => {
+                format!("devdax {path}, eADR: {}", lines(p))
+            }
+            (TailMedium::DevDax { eadr: false }, How::Lines(p)) => {
+                format!("devdax {path}, ADR: {}", lines(p))
+            }
             (_, How::Lines(p)) => format!("EMULATED {path}, ordinary memory: {}", lines(p)),
             (_, How::Page) => format!("page {path}: msync by page of {} B", super::sigbus::page_size()),
             (_, How::File) => format!("file {path}: nothing flushed, survives the process, not the machine"),

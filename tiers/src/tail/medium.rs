@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use super::domain::{self, Domain};
-use super::{TailMedium, map};
+use super::{TailMedium, map, region};
 
 /// Which medium to treat a file as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,15 +34,23 @@ pub(super) struct Facts {
     pub(super) domain: Option<Domain>,
     /// The file system lives in memory: tmpfs, ramfs, hugetlbfs.
     pub(super) volatile: bool,
+    /// No file system at all: a device-DAX region.
+    pub(super) device: bool,
 }
 
 impl Facts {
     pub(super) fn probe(file: &File, sys: &Path) -> io::Result<Facts> {
+        let status = file.metadata()?;
+        if status.file_type().is_char_device() {
+            let domain = domain::of_device(sys, &region::directory(sys, status.rdev()));
+            return Ok(Facts { map_sync: false, dax: true, domain, volatile: false, device: true });
+        }
         Ok(Facts {
             map_sync: map::takes_sync(file)?,
             dax: has_dax_attribute(file)?,
-            domain: domain::of_device(sys, file.metadata()?.dev()),
+            domain: domain::of_device(sys, &domain::block_device(sys, status.dev())),
             volatile: lives_in_memory(file)?,
+            device: false,
         })
     }
 
@@ -50,10 +58,18 @@ impl Facts {
     ///
     /// Auto, in order: no DAX, or a kernel that contradicts itself, is `File`. DAX that refuses `MAP_SYNC` is `Page`
     /// (virtio-pmem: the host keeps it at an `msync`). DAX with it is `FsDax` where the region names a persistence
-    /// domain, otherwise `File`: memory set aside by `memmap=` looks the same and keeps nothing.
+    /// domain, otherwise `File`: memory set aside by `memmap=` looks the same and keeps nothing. Device DAX is `DevDax`
+    /// where its region names a domain; otherwise nothing keeps it, and it is refused.
     pub(super) fn medium(self, ask: MediumAsk) -> Result<TailMedium, &'static str> {
         match ask {
             MediumAsk::Emulated => Ok(TailMedium::Emulated),
+            MediumAsk::Auto if self.device => match self.domain {
+                Some(domain) => Ok(TailMedium::DevDax { eadr: domain == Domain::Caches }),
+                None => Err("no persistence domain: ordinary memory behind a device"),
+            },
+            MediumAsk::File | MediumAsk::Page if self.device => {
+                Err("device DAX has neither page cache nor msync")
+            }
             MediumAsk::File => Ok(TailMedium::File),
             MediumAsk::Page if self.volatile => {
                 Err("msync keeps nothing on a file system that lives in memory")
@@ -99,13 +115,12 @@ fn lives_in_memory(file: &File) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    const PLAIN: Facts = Facts { map_sync: false, dax: false, domain: None, volatile: false };
+    const PLAIN: Facts = Facts { map_sync: false, dax: false, domain: None, volatile: false, device: false };
 
     #[test]
     fn auto_claims_no_more_than_the_probe_found() {
-        let auto = |dax, map_sync, domain| {
-            Facts { map_sync, dax, domain, volatile: false }.medium(MediumAsk::Auto).unwrap()
-        };
+        let auto =
+            |dax, map_sync, domain| Facts { map_sync, dax, domain, ..PLAIN }.medium(MediumAsk::Auto).unwrap();
         let (caches, controller) = (Some(Domain::Caches), Some(Domain::Controller));
         assert_eq!(auto(true, true, caches), TailMedium::FsDax { eadr: true });
         assert_eq!(auto(true, true, controller), TailMedium::FsDax { eadr: false });
@@ -114,6 +129,19 @@ mod tests {
             assert_eq!(auto(true, false, domain), TailMedium::Page);
             assert_eq!(auto(false, true, domain), TailMedium::File);
             assert_eq!(auto(false, false, domain), TailMedium::File);
+        }
+    }
+
+    #[test]
+    fn a_device_is_what_its_region_says() {
+        let device = |domain| Facts { dax: true, device: true, domain, ..PLAIN };
+        let (caches, controller) = (device(Some(Domain::Caches)), device(Some(Domain::Controller)));
+        assert_eq!(caches.medium(MediumAsk::Auto), Ok(TailMedium::DevDax { eadr: true }));
+        assert_eq!(controller.medium(MediumAsk::Auto), Ok(TailMedium::DevDax { eadr: false }));
+        assert!(device(None).medium(MediumAsk::Auto).is_err(), "memory of another kind");
+        for facts in [caches, controller, device(None)] {
+            assert_eq!(facts.medium(MediumAsk::Emulated), Ok(TailMedium::Emulated));
+            assert!(facts.medium(MediumAsk::Page).is_err() && facts.medium(MediumAsk::File).is_err());
         }
     }
 

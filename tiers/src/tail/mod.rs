@@ -1,6 +1,6 @@
 //! The tail tier: byte-addressable memory in which lanes append.
 //!
-//! Contents: the seam ([`Tail`], [`TailLane`]) and its implementation over a mapped file ([`Mapped`]).
+//! Contents: the seam ([`Tail`], [`TailLane`]) and its implementation over a mapped file or device ([`Mapped`]).
 
 mod copy;
 mod domain;
@@ -12,7 +12,10 @@ pub(crate) mod map;
 mod mapped;
 mod medium;
 mod options;
+mod probe;
 pub(crate) mod ranges;
+mod region;
+mod shutdown;
 mod sigbus;
 #[cfg(test)]
 mod tests;
@@ -27,6 +30,9 @@ pub use lane::MappedLane;
 pub use mapped::Mapped;
 pub use medium::MediumAsk;
 pub use options::{ALIGN, MapOptions};
+pub use probe::{Probed, persistence_domain, probe};
+pub use region::is_region;
+pub use shutdown::{Shutdowns, shutdowns};
 pub use view::MappedView;
 
 /// What a tail's memory really is, as probed, and hence what a flush and a fence there are worth.
@@ -35,6 +41,11 @@ pub enum TailMedium {
     /// File on a DAX file system mapped with `MAP_SYNC`; `eadr`: caches are inside the persistence domain.
     FsDax {
         /// Every region says `cpu_cache`: a fence alone persists.
+        eadr: bool,
+    },
+    /// Device-DAX region (`/dev/daxX.Y`): no file system, no metadata.
+    DevDax {
+        /// As for `FsDax`.
         eadr: bool,
     },
     /// Durable by `msync` only (virtio-pmem, or an ordinary file where asked for by name).
@@ -49,6 +60,21 @@ impl TailMedium {
     /// Whether a fenced store survives power loss, or is to be treated as if it did (`Emulated`).
     pub fn power_safe(self) -> bool {
         !matches!(self, TailMedium::File)
+    }
+
+    /// Bytes that one step to durability takes: 1 where caches persist, a cache line, a page; 0 where nothing is taken.
+    pub fn granularity_bytes(self) -> u32 {
+        match self {
+            TailMedium::FsDax { eadr: true } | TailMedium::DevDax { eadr: true } => 1,
+            TailMedium::FsDax { .. } | TailMedium::DevDax { .. } | TailMedium::Emulated => 64,
+            TailMedium::Page => sigbus::page_size() as u32,
+            TailMedium::File => 0,
+        }
+    }
+
+    /// Whether it is persistent memory that a flush and a fence reach.
+    pub fn is_dax(self) -> bool {
+        matches!(self, TailMedium::FsDax { .. } | TailMedium::DevDax { .. })
     }
 }
 

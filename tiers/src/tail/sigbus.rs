@@ -63,15 +63,14 @@ extern "C" fn on_sigbus(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
     let (code, address) = unsafe { ((*info).si_code, (*info).si_addr().addr()) };
     // Not BUS_MCEERR_AO: nobody has accessed that page yet, and who asked for early notice has a handler.
     let fault = code == libc::BUS_ADRERR || code == libc::BUS_MCEERR_AR;
-    if fault && guard::strike(address) && cover(address) {
+    if fault && guard::strike(address).is_some_and(|size| cover(address, size)) {
         return;
     }
     chain(signal, info, context, code);
 }
 
-/// Maps an anonymous page over the one that faulted; its state has been noted.
-fn cover(address: usize) -> bool {
-    let size = PAGE_SIZE.load(Relaxed);
+/// Maps anonymous memory over the `size` bytes that faulted; their state has been noted.
+fn cover(address: usize, size: usize) -> bool {
     let page = ptr::without_provenance_mut::<c_void>(address - address % size);
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
     // SAFETY: errno belongs to the thread that was interrupted and is put back; the page lies in a mapping of ours

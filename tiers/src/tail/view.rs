@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use super::map::{Access, Map};
-use super::options::ALIGN;
 use super::{Fault, MapError, TailRead, file};
 
 /// A read-only view of a tail that another process may own. It takes no lock, and is always guarded.
@@ -21,9 +20,9 @@ impl MappedView {
     /// [`MapError`], never `Held`.
     pub fn open(path: impl AsRef<Path>) -> Result<MappedView, MapError> {
         let path = path.as_ref();
-        let file = file::open(path, false)?;
-        let len = file::length(&file, path)?;
-        let map = Map::file(&file, len, ALIGN as usize, Access::Read, true);
+        let (file, region) = file::open_tail(path, false)?;
+        let (len, (align, unit)) = (file::length(&file, region, path)?, file::units(region));
+        let map = Map::file(&file, len, align, unit, Access::Read, true);
         let map = map.map_err(|e| MapError::new(path, "map", e))?;
         Ok(MappedView { map, path: path.display().to_string() })
     }

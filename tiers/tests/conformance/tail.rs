@@ -187,7 +187,8 @@ fn cold_writes_lie_anywhere(place: &impl Place) {
 fn the_crossover_is_in_its_bounds(place: &impl Place) {
     let tail = place.create().unwrap();
     let crossover = tail.lane(0, 64).unwrap().crossover();
-    let by_line = matches!(tail.medium(), TailMedium::FsDax { .. } | TailMedium::Emulated);
+    let by_line =
+        matches!(tail.medium(), TailMedium::FsDax { .. } | TailMedium::DevDax { .. } | TailMedium::Emulated);
     assert_eq!(by_line, crossover != usize::MAX);
     assert!(!by_line || (64..=4096).contains(&crossover), "{crossover}");
 }

@@ -10,7 +10,7 @@ use crate::nvme::medium::{DirectoryMedium, WriteCache};
 use crate::nvme::syscall::Facts;
 
 fn facts(device: (u32, u32), mount: Option<u64>) -> Facts {
-    Facts { regular: false, len: 0, links: 2, inode: 2, device, mount, direct_align: None }
+    Facts { regular: false, len: 0, links: 2, inode: 2, device, mount, born_ns: None, direct_align: None }
 }
 
 const MOUNTS: &str = "\

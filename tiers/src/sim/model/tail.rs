@@ -104,7 +104,7 @@ impl TailModel {
 
     /// Where what is visible is durable, the last store has become so, streams aside.
     pub(super) fn settle_visible(&mut self) {
-        if self.medium == (TailMedium::FsDax { eadr: true }) {
+        if self.medium.granularity_bytes() == 1 {
             let lines: Vec<u32> = self.pending.keys().copied().collect();
             for line in lines {
                 self.promote(line, |atom| !matches!(atom.order, Order::Free(Some(_))));

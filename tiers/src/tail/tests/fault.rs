@@ -183,7 +183,7 @@ fn strangers_fault() {
     let strange = path.with_file_name("strange");
     std::fs::write(&strange, [1; 4096]).unwrap();
     let file = OpenOptions::new().read(true).write(true).open(&strange).unwrap();
-    let map = Map::file(&file, 4096, 1, Access::Write, false).unwrap();
+    let map = Map::file(&file, 4096, 1, 1, Access::Write, false).unwrap();
     assert_eq!(map.words()[0].load(std::sync::atomic::Ordering::Relaxed), u64::from_ne_bytes([1; 8]));
     file.set_len(0).unwrap();
     let gone = map.words()[0].load(std::sync::atomic::Ordering::Relaxed);

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::persist::Flush;
+#[cfg(target_arch = "x86_64")]
 use crate::tail::lane::How;
 use crate::tail::{MapError, MappedView, RangeTaken, Tail, TailLane, TailMedium, TailRead};
 
