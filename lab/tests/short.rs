@@ -9,7 +9,8 @@ use tierlog_lab::script::scripts;
 #[test]
 fn every_crash_of_short_scripts_keeps_every_promise() {
     let depth = Depth { states_max: 8, go_on_one_in: 32, nested_one_in: 256, nested_states_max: 4, seed: 1 };
-    for script in scripts().iter().filter(|script| ["commits", "depends", "archived"].contains(&script.name)) {
+    for script in scripts().iter().filter(|script| ["commits", "depends", "archived"].contains(&script.name))
+    {
         let counts = enumerate(script, None, &depth).unwrap_or_else(|caught| panic!("{caught:#?}"));
         assert!(counts.points > 50 && counts.images > 50, "{script}: {counts}");
     }
