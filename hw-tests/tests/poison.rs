@@ -69,10 +69,9 @@ fn what_nvme_has_is_served_from_there() {
     }
     assert_eq!(count, RECORDS, "a view");
     drop((reader, view));
-    // Closing needs nothing of the tail.
-    log.close().unwrap();
-    let (log, recovered) = Log::open(on(&tail, &dir)).unwrap();
-    assert!(recovered.clean, "{recovered:?}");
+    // The lane that met the page is poisoned, so this is no clean end; nothing is missing all the same.
+    assert!(matches!(log.close().unwrap_err(), Error::Poisoned { .. }));
+    let (log, _) = Log::open(on(&tail, &dir)).unwrap();
     assert_eq!(payloads(&log), expected);
 }
 
