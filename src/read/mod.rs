@@ -3,7 +3,7 @@
 //! Contents: [`cursor`] (frames of a lane), [`segment`] (frames of an NVMe segment), [`window`] (a
 //! piece of the tail), [`group`] (batches, whole or not at
 //! all), [`lane`] and [`merged`] (the public readers), [`cut`] (places to start from),
-//! [`seek`] (from a stamp to places).
+//! [`mod@seek`] (from a stamp to places).
 
 mod cursor;
 mod cut;
