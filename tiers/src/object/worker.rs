@@ -123,28 +123,34 @@ mod tests {
 
     #[test]
     fn a_store_that_hangs_holds_a_bounded_number() {
-        let worker = Worker::start().unwrap();
+        let worker = Arc::new(Worker::start().unwrap());
         let gate = Arc::new(Semaphore::new(0));
+        let (begin, begun) = channel();
         let hang = || {
-            let gate = gate.clone();
-            async move { drop(gate.acquire().await) }
+            let (worker, gate, begin) = (worker.clone(), gate.clone(), begin.clone());
+            let request = async move {
+                begin.send(()).unwrap();
+                drop(gate.acquire().await);
+            };
+            thread::spawn(move || worker.run(LONG, request))
         };
-        // One more is taken off the queue for its turn.
-        for _ in 0..RUNNING_MAX + WAITING_MAX {
-            assert_eq!(worker.run(Duration::from_millis(1), hang()), Err(NoAnswer::Late));
-        }
+        let hanging: Vec<_> = (0..RUNNING_MAX).map(|_| hang()).collect();
+        begun.iter().take(RUNNING_MAX).for_each(drop);
         let (ran, told) = channel();
+        for _ in 0..WAITING_MAX {
+            let ran = ran.clone();
+            let late = worker.run(Duration::from_millis(1), async move { ran.send(()).unwrap() });
+            assert_eq!(late, Err(NoAnswer::Late));
+        }
         let busy = worker.run(LONG, async move { ran.send(()).unwrap() });
         assert_eq!(busy, Err(NoAnswer::Busy));
         gate.add_permits(RUNNING_MAX);
-        // What nobody waits for any more is not begun.
-        while worker.run(LONG, async {}) == Err(NoAnswer::Busy) {}
-        assert!(told.try_recv().is_err());
-        let until = std::time::Instant::now() + LONG;
-        while gate.available_permits() < RUNNING_MAX && std::time::Instant::now() < until {
-            thread::yield_now();
+        for request in hanging {
+            assert_eq!(request.join().unwrap(), Ok(()));
         }
-        assert_eq!(gate.available_permits(), RUNNING_MAX);
+        while worker.run(LONG, async {}) == Err(NoAnswer::Busy) {}
+        // What nobody waits for any more is not begun.
+        assert!(told.try_recv().is_err());
     }
 
     #[test]
