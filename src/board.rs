@@ -4,9 +4,10 @@
 //! line holds nothing that anybody else writes; watermarks only grow. The page lives for one open: it is stamped with
 //! boot id, log, epoch and incarnation, and a view believes no other.
 
-use std::sync::atomic::{AtomicU64, Ordering, compiler_fence, fence};
+use std::sync::atomic::compiler_fence;
 
-use tierlog_tiers::page::{Page, PageView};
+use tierlog_tiers::page::{Page, PageView, Word};
+use tierlog_tiers::sync::atomic::{Ordering, fence};
 
 use crate::config::Geometry;
 use crate::number::{Gsn, Lane, Lsn};
@@ -97,7 +98,7 @@ impl Board {
     }
 
     #[inline]
-    fn word(&self, at: usize) -> Option<&AtomicU64> {
+    fn word(&self, at: usize) -> Option<&Word> {
         match &self.page {
             Words::Owned(page) => page.words().get(at),
             Words::Viewed(_) => None,
@@ -248,8 +249,14 @@ impl Board {
 
     pub(crate) fn free_slot(&self, lane: Lane, slot: usize) {
         self.store(self.lane(lane) + SLOTS + slot, 0);
-        // A later taker's stores must not be seen before the slot was free: readers check the word again.
-        fence(Ordering::SeqCst);
+    }
+
+    /// Whether a slot can be taken. Whoever then sees what its taker stores in it sees too that it was free: readers check
+    /// the word again.
+    pub(crate) fn is_free(&self, lane: Lane, slot: usize) -> bool {
+        let free = self.slot_word(lane, slot) == 0;
+        fence(Ordering::Release);
+        free
     }
 
     pub(crate) fn lanes(&self) -> impl Iterator<Item = Lane> + use<> {

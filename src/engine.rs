@@ -1,26 +1,27 @@
 //! What an open log is made of, shared by its writers, readers and background threads.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crossbeam_utils::CachePadded;
 use tierlog_tiers::nvme::RunQueue;
+use tierlog_tiers::sync::Mutex;
+use tierlog_tiers::sync::atomic::{AtomicBool, Ordering};
 use tierlog_tiers::tail::Tail;
 
 use crate::archive::Archiver;
-use crate::board::{SHUT, Water};
+use crate::board::{Board, SHUT, Water};
 use crate::config::Config;
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::format::OpenRecord;
 use crate::host::{Bell, Env};
-use crate::lane::{Core, LaneState, Seat};
+use crate::lane::{Core, LaneState, Seats};
 use crate::media::Media;
 use crate::number::{Epoch, Incarnation, Lane, Lsn, Position};
 use crate::open::Superblock;
 use crate::order::Order;
 use crate::reaper::Errands;
-use crate::runs::{LaneRuns, Marks, Pool, Sink, Stability, TailFrames, trim};
+use crate::runs::{LaneRuns, Marks, Pool, RunLocks, Sink, Stability, TailFrames, trim};
 
 /// One open of a log.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) struct Engine<T: Tail> {
     pub(crate) incarnation: Incarnation,
     pub(crate) tails: Vec<Arc<T>>,
     pub(crate) lanes: Vec<CachePadded<LaneState>>,
-    pub(crate) seats: Vec<Seat<Core<T::Lane>>>,
+    pub(crate) seats: Seats<Core<T::Lane>>,
     /// The run locks.
     pub(crate) runs: Vec<Mutex<LaneRuns>>,
     pub(crate) pool: Pool,
@@ -86,39 +87,18 @@ impl<T: Tail> Engine<T> {
         &self.lanes[lane.0 as usize]
     }
 
-    pub(crate) fn runs(&self, lane: Lane) -> MutexGuard<'_, LaneRuns> {
-        self.runs[lane.0 as usize].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Ends every lane at every level.
     pub(crate) fn poison_all(&self, cause: &str) {
         self.lanes.iter().for_each(|lane| lane.poison(cause));
     }
 
-    /// Everything published in `lane` up to `end` is on NVMe, by this thread if nobody else did it.
-    pub(crate) fn make_durable(&self, lane: Lane, end: Lsn) -> Result<()> {
-        if self.media.board.water(lane, Water::Durable) >= end {
-            return Ok(());
-        }
-        let mut runs = self.runs(lane);
-        self.lane(lane).check(lane)?;
-        if runs.durable() >= end {
-            return Ok(());
-        }
-        // What was published meanwhile goes along.
-        let upto = self.media.board.published(lane).max(end);
-        self.write_run(lane, &mut runs, upto, true, &mut Sink::Now)?;
-        drop(runs);
-        self.stability.raise(&self.media.board);
-        Ok(())
-    }
-
     /// At close: everything published in `lane` is on NVMe, proved there if drains are. Then the tail is not needed.
     pub(crate) fn finish_lane(&self, lane: Lane) -> Result<()> {
         let upto = self.media.board.published(lane);
-        let mut runs = self.runs(lane);
+        let mut runs = self.lock_runs(lane);
         if runs.durable() < upto {
-            self.write_run(lane, &mut runs, upto, true, &mut Sink::Now)?;
+            self.write_now(lane, &mut runs, upto)?;
+            self.media.board.raise_water(lane, Water::Durable, runs.durable());
         }
         if self.config.nvme.read_back {
             runs.prove(&self.media, self.media.board.water(lane, Water::Drained), upto)?;
@@ -148,7 +128,6 @@ impl<T: Tail> Engine<T> {
                 counters
                     .waits_for_segment
                     .fetch_add(u64::from(progress.waited_for_segment), Ordering::Relaxed);
-                self.media.board.raise_water(lane, Water::Durable, runs.durable());
                 Ok(())
             }
             Err(error) => {
@@ -166,7 +145,6 @@ impl<T: Tail> Engine<T> {
         match queue.settle() {
             Ok(()) => {
                 runs.settled();
-                self.media.board.raise_water(lane, Water::Durable, runs.durable());
                 Ok(())
             }
             Err(source) => {
@@ -178,39 +156,6 @@ impl<T: Tail> Engine<T> {
                 Err(error)
             }
         }
-    }
-
-    /// Everything in `lane` up to `end` is stable: durable, with all that it depends on. An idle lane delays nobody: its
-    /// run is written by the thread that needs it. Nobody waits under a run lock.
-    pub(crate) fn make_stable(&self, lane: Lane, end: Lsn) -> Result<()> {
-        let board = &self.media.board;
-        let mut needs = vec![(lane, end)];
-        while let Some((of, upto)) = needs.pop() {
-            if board.water(of, Water::Stable) >= upto {
-                continue;
-            }
-            if let Err(error) = self.make_durable(of, upto) {
-                return Err(self.depends_on_poison(lane, of, error));
-            }
-            let missing = self.stability.missing(board, of, upto);
-            if missing.is_empty() {
-                self.stability.raise(board);
-                continue;
-            }
-            // Dependencies point to lower stamps, so this ends.
-            needs.push((of, upto));
-            needs.extend(missing.iter().map(|dep| (dep.lane, dep.end)));
-        }
-        self.lane(lane).check(lane)
-    }
-
-    fn depends_on_poison(&self, lane: Lane, of: Lane, error: Error) -> Error {
-        if lane == of {
-            return error;
-        }
-        let cause = format!("it depends on lane {of}, and there: {error}");
-        self.lane(lane).poison(&cause);
-        self.lane(lane).error(lane)
     }
 
     /// What is stable in a lane.
@@ -286,5 +231,39 @@ impl<T: Tail> Engine<T> {
             trim(&self.media, &self.marks, &self.pool, lane, keep)?;
         }
         Ok(())
+    }
+}
+
+impl<T: Tail> RunLocks for Engine<T> {
+    type Runs = LaneRuns;
+
+    fn board(&self) -> &Board {
+        &self.media.board
+    }
+
+    fn stability(&self) -> &Stability {
+        &self.stability
+    }
+
+    fn run_lock(&self, lane: Lane) -> &Mutex<LaneRuns> {
+        &self.runs[lane.0 as usize]
+    }
+
+    fn durable(runs: &LaneRuns) -> Lsn {
+        runs.durable()
+    }
+
+    fn write_now(&self, lane: Lane, runs: &mut LaneRuns, upto: Lsn) -> Result<()> {
+        self.write_run(lane, runs, upto, true, &mut Sink::Now)
+    }
+
+    fn check(&self, lane: Lane) -> Result<()> {
+        self.lane(lane).check(lane)
+    }
+
+    fn depends_on_poison(&self, lane: Lane, of: Lane, error: Error) -> Error {
+        let cause = format!("it depends on lane {of}, and there: {error}");
+        self.lane(lane).poison(&cause);
+        self.lane(lane).error(lane)
     }
 }

@@ -85,3 +85,7 @@ pub mod sim {
     pub use tierlog_tiers::sim::*;
     pub use tierlog_tiers::tail::TailMedium;
 }
+
+#[cfg(all(test, loom))]
+#[path = "../tests/loom/mod.rs"]
+mod models;

@@ -1,10 +1,11 @@
 //! The log: one open of it, from `open` to `close`.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tierlog_numa::Node;
+use tierlog_tiers::sync::Mutex;
 use tierlog_tiers::tail::{Mapped, Tail};
 
 use crate::archive::ArchiveWorker;
@@ -19,7 +20,7 @@ use crate::open::{self, Recovered};
 use crate::read::{Cut, LaneReader, Merged, batch_start, seek};
 use crate::reaper::Reaper;
 use crate::report::{LaneMetrics, LaneWatermarks, Media, Metrics};
-use crate::runs::{Drainer, Keeper};
+use crate::runs::{Drainer, Keeper, RunLocks};
 use crate::writer::Writer;
 
 /// A log, open for writing by this process alone.
@@ -31,7 +32,6 @@ pub struct Log<H: Host = Machine> {
     workers: Mutex<Vec<Box<dyn Running>>>,
     /// Node of each tail, where it is known.
     nodes: Vec<Option<Node>>,
-    shared: Mutex<Option<Lane>>,
     closed: bool,
 }
 
@@ -66,8 +66,7 @@ impl<H: Host> Log<H> {
     pub fn open_on(host: Arc<H>, config: Config) -> Result<(Self, Recovered)> {
         let (engine, recovered) = open::begin(&host, config)?;
         let nodes = engine.config.tail_places().iter().map(|place| host.node_of(place)).collect();
-        let mut log =
-            Log { host, engine, workers: Mutex::default(), nodes, shared: Mutex::new(None), closed: false };
+        let mut log = Log { host, engine, workers: Mutex::default(), nodes, closed: false };
         // Dropping the log ends the workers that were started.
         log.start_workers()?;
         tracing::info!(log = %log.id(), epoch = recovered.epoch.0, clean = recovered.clean, "log opened");
@@ -113,34 +112,30 @@ impl<H: Host> Log<H> {
     /// [`Error::NoLane`] when every lane has its writer; [`Error::Closed`] in a forked child.
     pub fn writer(&self) -> Result<Writer<H::Tail>> {
         self.same_process()?;
-        let (here, per_tail) = (self.host.here(), self.engine.media.geometry.lanes_per_tail());
-        let mut lanes: Vec<Lane> = self.engine.media.lanes().collect();
-        lanes.sort_by_key(|lane| self.nodes[(lane.0 / per_tail) as usize].is_some_and(|node| node != here));
-        let shared = *self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes
-            .into_iter()
-            .filter(|lane| Some(*lane) != shared)
-            .find_map(|lane| self.engine.seats[lane.0 as usize].take())
-            .map(|core| Writer::new(self.engine.clone(), core))
-            .ok_or(Error::NoLane { lanes: self.engine.media.geometry.lanes })
+        let core = self.engine.seats.take(self.lanes_from_here());
+        core.map(|core| Writer::new(self.engine.clone(), core)).ok_or_else(|| self.no_lane())
     }
 
     /// A lane for threads that have none: they take turns, a batch or more each. The first call sets a free lane aside.
     ///
     /// # Errors
-    /// [`Error::NoLane`] when every lane has a writer already.
+    /// As for [`writer`](Log::writer).
     pub fn shared(&self) -> Result<Shared<H::Tail>> {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = match *shared {
-            Some(lane) => lane,
-            None => {
-                drop(shared);
-                let lane = self.writer()?.lane();
-                shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-                *shared.get_or_insert(lane)
-            }
-        };
+        self.same_process()?;
+        let lane = self.engine.seats.set_aside(self.lanes_from_here()).ok_or_else(|| self.no_lane())?;
         Ok(Shared { engine: self.engine.clone(), lane })
+    }
+
+    /// All lanes, those of the calling thread's NUMA node first.
+    fn lanes_from_here(&self) -> Vec<Lane> {
+        let (here, per_tail) = (self.host.here(), self.engine.media.geometry.lanes_per_tail());
+        let mut lanes: Vec<Lane> = self.engine.media.lanes().collect();
+        lanes.sort_by_key(|lane| self.nodes[(lane.0 / per_tail) as usize].is_some_and(|node| node != here));
+        lanes
+    }
+
+    fn no_lane(&self) -> Error {
+        Error::NoLane { lanes: self.engine.media.geometry.lanes }
     }
 
     /// Reads all lanes in the order of their stamps, from a cut.
@@ -268,9 +263,9 @@ impl<H: Host> Log<H> {
     fn end(&self) -> Result<()> {
         self.same_process()?;
         let engine = &self.engine;
-        for seat in &engine.seats {
+        for core in engine.seats.take_free() {
             // Lanes that nobody has: what was committed as Buffered there was stamped when their writers were dropped.
-            drop(seat.take().map(|core| Writer::new(engine.clone(), core)));
+            drop(Writer::new(engine.clone(), core));
         }
         let gsn = engine.order.shut(&engine.media.board);
         engine.stop.signal();
@@ -291,7 +286,7 @@ impl<H: Host> Log<H> {
             first = first.and(done);
         }
         if first.is_ok() {
-            let newest = engine.media.lanes().map(|lane| engine.runs(lane).durable_batch().1).max();
+            let newest = engine.media.lanes().map(|lane| engine.lock_runs(lane).durable_batch().1).max();
             first = open::write_closed(engine, newest.map_or(gsn, |newest| newest.max(gsn)));
         }
         self.host.drop_board(&engine.config, self.id(), engine.incarnation);
@@ -327,7 +322,7 @@ pub struct Shared<T: Tail = Mapped> {
 impl<T: Tail> Shared<T> {
     /// Waits for this thread's turn; dropping the writer ends it.
     pub fn turn(&self) -> Writer<T> {
-        Writer::new(self.engine.clone(), self.engine.seats[self.lane.0 as usize].take_in_turn())
+        Writer::new(self.engine.clone(), self.engine.seats.take_in_turn(self.lane))
     }
 }
 

@@ -5,10 +5,11 @@
 //! (docs/decisions/0003).
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use tierlog_tiers::nvme::Nvme;
+use tierlog_tiers::sync::atomic::{AtomicU64, Ordering};
+use tierlog_tiers::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tierlog_tiers::tail::TailRead;
 
 use crate::archive::{Archive, ArchiveReader};

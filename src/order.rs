@@ -5,11 +5,13 @@
 //! above it, publishes, unmarks. Whoever raises the floor to G and then waits until no mark is older knows that every
 //! batch stamped at or below G is published.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tierlog_tiers::clock::Clock;
 use tierlog_tiers::membarrier::Membarrier;
+use tierlog_tiers::sync::atomic::{Ordering, fence};
+use tierlog_tiers::sync::{Mutex, hint};
 
 use crate::board::{Board, SHUT};
 use crate::host::Env;
@@ -66,7 +68,8 @@ impl Order {
 
     /// What was handed out with this stamp comes before whatever is committed from now on.
     pub(crate) fn saw(&self, board: &Board, gsn: Gsn) {
-        if gsn.0 > self.clock.now_ns() {
+        // Also where they are equal: the next stamp may be drawn from the very same time.
+        if gsn.0 >= self.clock.now_ns() {
             board.raise_floor(gsn.0.min(SHUT - 1));
         }
     }
@@ -95,27 +98,28 @@ impl Order {
         }
     }
 
-    /// Lets no further commit be published, and waits for those on their way. Returns the newest stamp there can be.
+    /// Lets no further commit be published, and waits for those on their way: everything is closed then. Returns a stamp
+    /// of this moment; a commit that was on its way may have one that leads it.
     pub(crate) fn shut(&self, board: &Board) -> Gsn {
         let mut raised = self.raiser.lock().unwrap_or_else(PoisonError::into_inner);
         let before = board.floor();
         board.raise_floor(SHUT);
         self.wait_for_marks(board);
-        raised.gsn = Gsn(self.clock.now_ns().max(if before == SHUT { raised.gsn.0 } else { before }));
-        raised.gsn
+        raised.gsn = Gsn(SHUT - 1);
+        Gsn(self.clock.now_ns().max(if before == SHUT { 0 } else { before }))
     }
 
     fn wait_for_marks(&self, board: &Board) {
         match &self.membarrier {
             Some(membarrier) => membarrier.all_threads(),
-            None => std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst),
+            None => fence(Ordering::SeqCst),
         }
         for lane in board.lanes() {
             let turn = board.marked(lane);
             let mut spins = 0_u32;
             while turn % 2 == 1 && board.marked(lane) == turn {
                 spins += 1;
-                if spins < 64 { std::hint::spin_loop() } else { self.env.sleep(Duration::from_micros(20)) }
+                if spins < 64 { hint::spin_loop() } else { self.env.sleep(Duration::from_micros(20)) }
             }
         }
     }

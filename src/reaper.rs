@@ -1,23 +1,25 @@
 //! The reaper: completes the tickets of `submit`, in the order in which they came.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use tierlog_tiers::sync::{Mutex, MutexGuard};
 use tierlog_tiers::tail::Tail;
 
 use crate::durability::{Commit, Durability};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::host::{Bell, Worker};
+use crate::host::{Bell, Env, Worker};
+use crate::runs::RunLocks;
 use crate::ticket::{Completer, Ticket};
 
 /// A commit to be completed.
 #[derive(Debug)]
 pub(crate) struct Errand {
-    commit: Commit,
+    pub(crate) commit: Commit,
     durability: Durability,
-    completer: Completer,
+    pub(crate) completer: Completer,
 }
 
 /// Between two looks; the bell comes sooner.
@@ -27,7 +29,7 @@ const REST: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Errands {
     queue: Mutex<Queue>,
-    bell: Arc<Bell>,
+    pub(crate) bell: Arc<Bell>,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +43,31 @@ impl Errands {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Queues a commit to be completed.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after the end.
+    pub(crate) fn put(&self, env: &Arc<dyn Env>, commit: Commit, durability: Durability) -> Result<Ticket> {
+        let (completer, ticket) = Ticket::pair(env);
+        let mut queue = self.queue();
+        if queue.ended {
+            return Err(Error::Closed);
+        }
+        queue.errands.push_back(Errand { commit, durability, completer });
+        drop(queue);
+        self.bell.ring();
+        Ok(ticket)
+    }
+
+    /// Does the oldest errand with `run`: a reaper's turn.
+    pub(crate) fn turn(&self, run: impl FnOnce(Errand)) -> Option<Duration> {
+        let mut queue = self.queue();
+        let Some(errand) = queue.errands.pop_front() else { return (!queue.ended).then_some(REST) };
+        drop(queue);
+        run(errand);
+        Some(Duration::ZERO)
+    }
+
     /// Takes nothing in any more, and lets the reaper end behind what is queued.
     pub(crate) fn end(&self) {
         self.queue().ended = true;
@@ -49,18 +76,6 @@ impl Errands {
 }
 
 impl<T: Tail> Engine<T> {
-    pub(crate) fn submit(&self, commit: Commit, durability: Durability) -> Result<Ticket> {
-        let (completer, ticket) = Ticket::pair(&self.env);
-        let mut queue = self.errands.queue();
-        if queue.ended {
-            return Err(Error::Closed);
-        }
-        queue.errands.push_back(Errand { commit, durability, completer });
-        drop(queue);
-        self.errands.bell.ring();
-        Ok(ticket)
-    }
-
     /// Waits until a published batch has reached `durability`.
     pub(crate) fn reach(&self, mut commit: Commit, durability: Durability) -> Result<Commit> {
         let (lane, end) = (commit.stamp.end.lane, commit.at);
@@ -81,11 +96,7 @@ pub(crate) struct Reaper<T: Tail>(pub(crate) Arc<Engine<T>>);
 
 impl<T: Tail> Worker for Reaper<T> {
     fn turn(&mut self) -> Option<Duration> {
-        let mut queue = self.0.errands.queue();
-        let Some(errand) = queue.errands.pop_front() else { return (!queue.ended).then_some(REST) };
-        drop(queue);
-        self.run(errand);
-        Some(Duration::ZERO)
+        self.0.errands.turn(|errand| self.run(errand))
     }
 
     fn bell(&self) -> Arc<Bell> {

@@ -1,8 +1,7 @@
 //! What a log says of itself: media and promises, watermarks, counters.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use serde::Serialize;
+use tierlog_tiers::sync::atomic::{AtomicU64, Ordering};
 use tierlog_tiers::tail::{Tail, TailMedium};
 
 use crate::board::Water;

@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use tierlog_tiers::sync::{Mutex, MutexGuard};
 
 use crate::durability::Commit;
 use crate::error::{Error, Result};

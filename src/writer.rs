@@ -162,7 +162,7 @@ impl<T: Tail> Writer<T> {
         }
         self.engine.require(durability)?;
         self.stamp()?;
-        self.engine.submit(self.committed(already), durability)
+        self.engine.errands.put(&self.engine.env, self.committed(already), durability)
     }
 
     /// Takes the open batch back: none of its records will ever be read.
@@ -287,7 +287,7 @@ impl<T: Tail> Drop for Writer<T> {
             if let Err(fault) = core.hand_over() {
                 self.engine.lane(lane).poison(&fault.to_string());
             }
-            self.engine.seats[lane.0 as usize].give_back(core);
+            self.engine.seats.give_back(lane, core);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What the log's threads share with the archive: how far each lane is in it, and who waits for that.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tierlog_tiers::object::Objects;
+use tierlog_tiers::sync::{Mutex, MutexGuard};
 
 use super::object::{Author, Run};
 use super::sequence::{Archive, Claimed};

@@ -4,7 +4,9 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
+
+use tierlog_tiers::sync::{Mutex, MutexGuard};
 
 use super::base::Base;
 use super::object::{Body, Object, Run};
@@ -168,7 +170,7 @@ impl ArchiveReader {
         Ok((low < numbers.end).then_some(low))
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+    fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

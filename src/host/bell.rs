@@ -1,7 +1,9 @@
 //! A bell: wakes whoever waits for a change, without a change being missed.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
+
+use tierlog_tiers::sync::{Condvar, Mutex, MutexGuard};
 
 /// Counts how often it rang. Take the count, look at what you wait for, then listen from that count on.
 #[derive(Debug, Default)]

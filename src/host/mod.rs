@@ -24,6 +24,8 @@ pub use bell::Bell;
 pub use machine::Machine;
 #[cfg(feature = "sim")]
 pub use simulated::Simulation;
+#[cfg(all(test, loom))]
+pub(crate) use thread::work;
 
 use crate::config::{ArchiveConfig, Config, TailPlace};
 use crate::error::Result;

@@ -22,18 +22,23 @@ impl Running for Thread {
 pub(super) fn start(name: String, cpus: Vec<Cpu>, mut worker: Box<dyn Worker>) -> Result<Box<dyn Running>> {
     let run = move || {
         pin(&cpus);
-        let bell = worker.bell();
-        loop {
-            let heard = bell.rung();
-            match worker.turn() {
-                Some(Duration::ZERO) => {}
-                Some(rest) => bell.listen(heard, rest),
-                None => return,
-            }
-        }
+        work(&mut *worker);
     };
     let thread = std::thread::Builder::new().name(name).spawn(run);
     Ok(Box::new(Thread(thread.map_err(Error::io("a background thread"))?)))
+}
+
+/// Turn after turn until it has ended; rests in between, unless its bell rings.
+pub(crate) fn work(worker: &mut dyn Worker) {
+    let bell = worker.bell();
+    loop {
+        let heard = bell.rung();
+        match worker.turn() {
+            Some(Duration::ZERO) => {}
+            Some(rest) => bell.listen(heard, rest),
+            None => return,
+        }
+    }
 }
 
 fn pin(cpus: &[Cpu]) {

@@ -54,7 +54,7 @@ impl<M: TailLane> Ring<M> {
     pub(crate) fn free_slot(&self, board: &Board) -> Option<usize> {
         let slots = board.slots();
         let in_turn = (0..slots).map(|i| (self.next_slot + i) % slots);
-        in_turn.into_iter().find(|slot| board.slot_word(self.lane, *slot) == 0)
+        in_turn.into_iter().find(|slot| board.is_free(self.lane, *slot))
     }
 
     /// Opens a free slot; the rest of the old one becomes a filler. Nothing is fenced here: the header and the filler go

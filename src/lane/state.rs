@@ -1,49 +1,12 @@
-//! What the engine keeps of a lane beside its ring: its seat, its poison, its counters.
+//! What the engine keeps of a lane beside its ring: its poison, its counters.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_utils::CachePadded;
+use tierlog_tiers::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 use crate::number::Lane;
-
-/// The place of a lane's writing side while no writer has it.
-#[derive(Debug)]
-pub(crate) struct Seat<C> {
-    core: Mutex<Option<Box<C>>>,
-    back: Condvar,
-}
-
-impl<C> Seat<C> {
-    pub(crate) fn new(core: C) -> Self {
-        Seat { core: Mutex::new(Some(Box::new(core))), back: Condvar::new() }
-    }
-
-    fn core(&self) -> MutexGuard<'_, Option<Box<C>>> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn take(&self) -> Option<Box<C>> {
-        self.core().take()
-    }
-
-    /// Waits for the present holder; threads that share a lane take turns.
-    pub(crate) fn take_in_turn(&self) -> Box<C> {
-        let mut core = self.core();
-        loop {
-            match core.take() {
-                Some(core) => return core,
-                None => core = self.back.wait(core).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
-    }
-
-    pub(crate) fn give_back(&self, core: Box<C>) {
-        *self.core() = Some(core);
-        self.back.notify_one();
-    }
-}
 
 /// Counters of a lane: written by its writer only, with plain stores.
 #[derive(Debug, Default)]

@@ -1,8 +1,9 @@
 //! The last step of an open: an engine from its parts.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
+use tierlog_tiers::sync::Mutex;
 use tierlog_tiers::tail::{Tail, TailMedium, TailRead};
 
 use super::begin::Opening;
@@ -13,7 +14,7 @@ use crate::engine::{Engine, Stop};
 use crate::error::{Error, Result};
 use crate::format::{OpenRecord, SegmentHeader};
 use crate::host::Host;
-use crate::lane::{Core, LaneState, Ring, Seat};
+use crate::lane::{Core, LaneState, Ring, Seats};
 use crate::media::{Horizon, Media};
 use crate::number::Lane;
 use crate::order::Order;
@@ -67,7 +68,7 @@ pub(super) fn assemble<H: Host>(
     if let Some(archiver) = &archiver {
         media.read_archive(archiver.archive.clone());
     }
-    let seats = new_seats(&media, &record, &tails)?;
+    let seats = Seats::new(new_cores(&media, &record, &tails)?);
     let runs = media.lanes().filter_map(|lane| {
         let range = *media.ranges(lane).last()?;
         let sequences = media.catalogue().of_lane(lane).iter().map(|entry| entry.header.sequence).max();
@@ -102,12 +103,8 @@ pub(super) fn assemble<H: Host>(
     Ok(Arc::new(engine))
 }
 
-fn new_seats<T: Tail>(
-    media: &Media,
-    record: &OpenRecord,
-    tails: &[Arc<T>],
-) -> Result<Vec<Seat<Core<T::Lane>>>> {
-    let seat = |lane: Lane| {
+fn new_cores<T: Tail>(media: &Media, record: &OpenRecord, tails: &[Arc<T>]) -> Result<Vec<Core<T::Lane>>> {
+    let core = |lane: Lane| {
         let (tail, at) = media.ring(lane);
         let memory = tails[tail]
             .lane(at, media.geometry.ring_bytes())
@@ -122,8 +119,7 @@ fn new_seats<T: Tail>(
             gsn_before: record.gsn,
         };
         let ring = Ring::new(memory, &media.geometry, header);
-        let core = Core::new(ring, lane, header.seal(), record.gsn, &media.geometry, media.visible_first);
-        Ok(Seat::new(core))
+        Ok(Core::new(ring, lane, header.seal(), record.gsn, &media.geometry, media.visible_first))
     };
-    media.lanes().map(seat).collect()
+    media.lanes().map(core).collect()
 }

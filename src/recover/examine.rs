@@ -198,17 +198,20 @@ fn scan_lanes(media: &Arc<Media>, open: &[EpochRange], marks: &Marks) -> Result<
     let threads = media.env.threads().min(open.len());
     let queue = Mutex::new(open.iter());
     let results = Mutex::new(Vec::with_capacity(open.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some(range) = next else { return };
-                    let scan = scan_lane(media, range, &marks.of(range.lane));
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push(scan);
-                }
-            });
+    let work = || {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(range) = next else { return };
+            let scan = scan_lane(media, range, &marks.of(range.lane));
+            results.lock().unwrap_or_else(PoisonError::into_inner).push(scan);
         }
+    };
+    std::thread::scope(|scope| {
+        // This thread is one of them.
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
     });
     let mut scans: Vec<LaneScan> =
         results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect::<Result<_>>()?;

@@ -1,13 +1,14 @@
 //! A drainer: one thread, pinned beside its tail, that moves its lanes' published frames to NVMe and gives tail segments
 //! back. Parks in bounded sleeps; no commit ever has to wake it.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, TryLockError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tierlog_tiers::nvme::RunQueue;
+use tierlog_tiers::sync::atomic::Ordering;
 use tierlog_tiers::tail::Tail;
 
+use super::RunLocks;
 use super::lane_runs::{LaneRuns, Sink};
 use super::retire::retire_slots;
 use crate::engine::Engine;
@@ -119,26 +120,19 @@ fn drain_lane<T: Tail>(
     if engine.lane(lane).is_poisoned() {
         return Ok(false);
     }
-    let moved = {
-        let mut runs = match engine.runs[lane.0 as usize].try_lock() {
-            Ok(runs) => runs,
-            // A committing thread writes this lane's run itself.
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        };
+    let moved = engine.drain(lane, |runs| {
         let due = runs.durable() < published && (quiet || runs.behind(published) >= RUN_BYTES_MIN);
         if due {
-            let result = move_run(engine, lane, published, quiet, &mut runs, queue);
+            let result = move_run(engine, lane, published, quiet, runs, queue);
             if result.is_err() {
                 runs.start_over();
             }
             result?;
         }
-        due
-    };
+        Ok(due)
+    })?;
     if moved && engine.visible_first() {
-        engine.stability.raise(&engine.media.board);
-        let end = engine.runs(lane).durable_batch().0;
+        let end = engine.lock_runs(lane).durable_batch().0;
         engine.make_stable(lane, end)?;
     }
     // Also where committing threads wrote the runs.

@@ -2,9 +2,10 @@
 //! other.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tierlog_tiers::nvme::{BLOCK_BYTES, Block, FileName, Nvme, NvmeFile};
+use tierlog_tiers::sync::Mutex;
 
 use crate::error::{Error, Refusal, Result};
 use crate::format::{FORMAT_VERSION, Unreadable, Watermark};

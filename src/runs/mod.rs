@@ -1,6 +1,6 @@
 //! Runs: what goes from a lane's tail to NVMe, by a committing thread or by a drainer.
 //!
-//! Contents: [`pool`] (segment files ready to be written), [`frames`] (where runs get their frames), [`lane_runs`] (a lane's place on NVMe, behind its run lock),
+//! Contents: [`pool`] (segment files ready to be written), [`frames`] (where runs get their frames), [`lane_runs`] (a lane's place on NVMe, behind its run lock), [`locks`] (who writes a run, and when),
 //! [`stability`] (what is durable together with all that it depends on), [`marks`] (the watermark file), [`retire`]
 //! (giving tail and NVMe segments back), [`drainer`] and [`keeper`] (the background workers).
 
@@ -8,6 +8,7 @@ mod drainer;
 mod frames;
 mod keeper;
 mod lane_runs;
+mod locks;
 mod marks;
 mod pool;
 mod retire;
@@ -17,6 +18,7 @@ pub(crate) use drainer::Drainer;
 pub(crate) use frames::{MediaFrames, RunFrames, TailFrames};
 pub(crate) use keeper::Keeper;
 pub(crate) use lane_runs::{Frames, LaneRuns, Sink, prove};
+pub(crate) use locks::RunLocks;
 pub(crate) use marks::Marks;
 pub(crate) use pool::Pool;
 pub(crate) use retire::trim;

@@ -1,9 +1,10 @@
 //! Segment files ready to be written: made ahead of need, recycled in place.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tierlog_tiers::nvme::{FileName, Nvme, NvmeFile};
+use tierlog_tiers::sync::{Mutex, MutexGuard};
 
 /// Files that hold nothing that counts; what is stale in them never validates.
 #[derive(Debug)]

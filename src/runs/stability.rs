@@ -4,7 +4,9 @@
 //! Model: `mode_n_ok.py` of the design (acknowledging against `durable` instead loses acknowledged records).
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use tierlog_tiers::sync::{Mutex, MutexGuard};
 
 use crate::board::{Board, Water};
 use crate::frame::Dep;

@@ -8,14 +8,18 @@
 //! - `sim` (feature): all of these simulated, to test recovery in
 //! - [`page`]: words shared between processes
 //! - [`checksum`], [`clock`], [`membarrier`]: what the engine needs of the processor
+//! - [`sync`]: what threads share, std's or a model checker's
 
 pub mod checksum;
 pub mod clock;
 pub mod membarrier;
 pub mod nvme;
 pub mod object;
+// A word of a mapped file cannot be watched.
+#[cfg_attr(any(loom, shuttle), path = "sync/page.rs")]
 pub mod page;
 pub mod persist;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod sync;
 pub mod tail;

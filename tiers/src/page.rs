@@ -12,6 +12,9 @@ use crate::tail::{Fault, MapError, file};
 /// Most words a page can have: 1 GiB of them.
 pub const WORDS_MAX: usize = 1 << 27;
 
+/// A word that others can see.
+pub type Word = AtomicU64;
+
 /// Words that others can see.
 ///
 /// Stores and loads are plain moves. If somebody truncates the file the words stay usable by this process, views no
@@ -63,7 +66,7 @@ impl Page {
 
     /// The words, from a page boundary on: index 8n starts a cache line.
     #[inline]
-    pub fn words(&self) -> &[AtomicU64] {
+    pub fn words(&self) -> &[Word] {
         self.map.words()
     }
 

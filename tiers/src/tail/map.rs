@@ -86,6 +86,7 @@ impl Map {
     }
 
     /// Zeroed memory of this process alone, aligned to a page.
+    #[cfg(not(any(loom, shuttle)))]
     pub(crate) fn anonymous(len: usize) -> io::Result<Map> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         let base = map_raw(len, libc::PROT_READ | libc::PROT_WRITE, flags, -1)?;

@@ -1,0 +1,97 @@
+//! The run locks: who brings a lane to durable and to stable. Whoever needs a run writes it, one thread at a time; a
+//! drainer passes by a lane at which a committing thread is.
+//!
+//! Invariants: what is said to be durable was written before; what is acknowledged is stable, never merely durable;
+//! nobody waits for another lane under a run lock. Models: `tests/loom/run_locks.rs`.
+
+use std::sync::{PoisonError, TryLockError};
+
+use tierlog_tiers::sync::{Mutex, MutexGuard};
+
+use super::Stability;
+use crate::board::{Board, Water};
+use crate::error::{Error, Result};
+use crate::number::{Lane, Lsn};
+
+/// What the locks guard, and how it is written.
+pub(crate) trait RunLocks {
+    /// A lane's place on NVMe.
+    type Runs;
+
+    fn board(&self) -> &Board;
+    fn stability(&self) -> &Stability;
+    fn run_lock(&self, lane: Lane) -> &Mutex<Self::Runs>;
+    /// Frames below are durable on NVMe.
+    fn durable(runs: &Self::Runs) -> Lsn;
+    /// Writes what was published up to `upto`; durable on return.
+    fn write_now(&self, lane: Lane, runs: &mut Self::Runs, upto: Lsn) -> Result<()>;
+    /// Whether the lane still keeps its promises.
+    fn check(&self, lane: Lane) -> Result<()>;
+    /// `lane` depends on what failed in `of`.
+    fn depends_on_poison(&self, lane: Lane, of: Lane, error: Error) -> Error;
+
+    fn lock_runs(&self, lane: Lane) -> MutexGuard<'_, Self::Runs> {
+        self.run_lock(lane).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything published in `lane` up to `end` is on NVMe, by this thread if nobody else did it.
+    fn make_durable(&self, lane: Lane, end: Lsn) -> Result<()> {
+        let board = self.board();
+        if board.water(lane, Water::Durable) >= end {
+            return Ok(());
+        }
+        let mut runs = self.lock_runs(lane);
+        self.check(lane)?;
+        if Self::durable(&runs) >= end {
+            return Ok(());
+        }
+        // What was published meanwhile goes along.
+        let upto = board.published(lane).max(end);
+        self.write_now(lane, &mut runs, upto)?;
+        board.raise_water(lane, Water::Durable, Self::durable(&runs));
+        drop(runs);
+        self.stability().raise(board);
+        Ok(())
+    }
+
+    /// Everything in `lane` up to `end` is stable: durable, with all that it depends on. An idle lane delays nobody: its
+    /// run is written by the thread that needs it.
+    fn make_stable(&self, lane: Lane, end: Lsn) -> Result<()> {
+        let board = self.board();
+        let mut needs = vec![(lane, end)];
+        while let Some((of, upto)) = needs.pop() {
+            if board.water(of, Water::Stable) >= upto {
+                continue;
+            }
+            if let Err(error) = self.make_durable(of, upto) {
+                return Err(if of == lane { error } else { self.depends_on_poison(lane, of, error) });
+            }
+            let missing = self.stability().missing(board, of, upto);
+            if missing.is_empty() {
+                self.stability().raise(board);
+                continue;
+            }
+            // Dependencies point to lower stamps, so this ends.
+            needs.push((of, upto));
+            needs.extend(missing.iter().map(|dep| (dep.lane, dep.end)));
+        }
+        self.check(lane)
+    }
+
+    /// As a drainer: lets `write` make a run durable, unless a committing thread is at the lane. True if it says so.
+    fn drain(&self, lane: Lane, write: impl FnOnce(&mut Self::Runs) -> Result<bool>) -> Result<bool> {
+        let mut runs = match self.run_lock(lane).try_lock() {
+            Ok(runs) => runs,
+            // A committing thread writes this lane's run itself.
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
+        let moved = write(&mut runs)?;
+        if moved {
+            self.board().raise_water(lane, Water::Durable, Self::durable(&runs));
+            drop(runs);
+            self.stability().raise(self.board());
+        }
+        Ok(moved)
+    }
+}
