@@ -178,10 +178,10 @@ impl Media {
     /// Where something was trimmed here, those of the archive.
     pub(crate) fn oldest_anywhere(&self, lane: Lane) -> Result<Lsn> {
         let here = self.oldest(lane);
-        match self.archive_reader()? {
-            Some(reader) if here > Lsn(0) => Ok(here.min(reader.oldest(lane))),
-            _ => Ok(here),
+        if here == Lsn(0) {
+            return Ok(here);
         }
+        Ok(self.archive_reader()?.map_or(here, |reader| here.min(reader.oldest(lane))))
     }
 
     /// From now on what was trimmed here is read in the archive.
@@ -195,7 +195,7 @@ impl Media {
         let Some((archive, reader)) = self.archive.get() else { return Ok(None) };
         let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
         if reader.is_none() {
-            *reader = Some(Arc::new(ArchiveReader::open(archive.clone(), self.log)?));
+            *reader = ArchiveReader::open(archive.clone(), self.log)?.map(Arc::new);
         }
         Ok(reader.clone())
     }

@@ -64,7 +64,8 @@ fn tierlog(dir: &Path, archive: &Path, medium: &str) -> Command {
 
 fn done(command: &mut Command) -> Output {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let said = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(2_000)]).into_owned();
+    assert!(output.status.success(), "{command:?}: {} {}", said(&output.stderr), said(&output.stdout));
     output
 }
 

@@ -178,6 +178,19 @@ fn a_reader_goes_from_objects_to_the_tail_and_follows_and_finds_its_place_by_sta
 }
 
 #[test]
+fn a_view_of_a_log_that_never_came_to_archive_reads_what_is_here() {
+    let place = tempfile::tempdir().unwrap();
+    let config = config(&place.path().join("log"), &place.path().join("store"));
+    let (log, _) = Log::open(Config { archive: Default::default(), ..config.clone() }).unwrap();
+    support::records::fill(&log, 6, 100);
+    let written = all(&log);
+    log.close().unwrap();
+    let (found, error) = viewed(&config);
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(found, written);
+}
+
+#[test]
 fn what_was_trimmed_of_an_archive_is_gone_and_the_rest_is_restored() {
     let place = tempfile::tempdir().unwrap();
     let store = place.path().join("store");

@@ -57,12 +57,18 @@ pub(crate) struct Piece {
 }
 
 impl ArchiveReader {
+    /// `None` where nothing was archived yet.
+    ///
     /// # Errors
     /// A refusal naming the object, the store's own.
-    pub(crate) fn open(archive: Archive, log: LogId) -> Result<Self> {
+    pub(crate) fn open(archive: Archive, log: LogId) -> Result<Option<Self>> {
         let base = archive.base(Some(log))?;
         let head = |number| archive.head(Some(log), number)?.ok_or_else(|| archive.missing(number));
-        let first = head(base.number)?;
+        let first = match archive.head(Some(log), base.number)? {
+            Some(first) => first,
+            None if base.number == 1 => return Ok(None),
+            None => return Err(archive.missing(base.number)),
+        };
         let end = archive.end_behind(Some(log), base.number)?;
         let (mut claims, mut at) = (Vec::new(), head(end - 1)?.claim_after());
         while at > base.number {
@@ -74,7 +80,7 @@ impl ArchiveReader {
         let starts = if base.starts.is_empty() { first.ends } else { base.starts };
         let base = Base { starts, ..base };
         let cache = Mutex::new(Cache { end, ..Cache::default() });
-        Ok(ArchiveReader { archive, log, base, claims, cache })
+        Ok(Some(ArchiveReader { archive, log, base, claims, cache }))
     }
 
     /// Where the archive begins in a lane.

@@ -90,6 +90,31 @@ fn what_is_written_is_read_and_another_version_is_refused() {
     assert_eq!(Name::Data(name).to_string(), "data/0000000002-0000000000000009/00000000000000000007-000001");
 }
 
+/// Counts are bounded by the bytes that are there: never below what is written.
+#[test]
+fn as_many_of_each_part_as_there_are_come_back() {
+    let Body::Cut(one) = cut().body else { unreachable!() };
+    let bytes: u64 = one.runs.iter().map(|run| run.bytes).sum();
+    for (runs, chunks, marks) in [(500, 1, 0), (2, 500, 0), (2, 1, 500), (0, 0, 0)] {
+        let each = |count: u64, whole: u64, i: u64| if i == 0 { whole - (count - 1) * 64 } else { 64 };
+        let whole = if runs == 0 { 0 } else { bytes.max(runs * 64).max(chunks * 64) };
+        let run = |i| Run { bytes: each(runs, whole, i), ..one.runs[0] };
+        let chunk = |i| Chunk { raw_bytes: each(chunks, whole, i) as u32, ..one.chunks[0] };
+        let mark = |_| ArchivedMark { name: String::new(), ..one.marks[0].clone() };
+        let all = Cut {
+            runs: (0..runs).map(run).collect(),
+            chunks: (0..chunks).map(chunk).collect(),
+            marks: (0..marks).map(mark).collect(),
+        };
+        let sample = Object { ends: Vec::new(), ..object(Body::Cut(all)) };
+        assert_eq!(Object::decode(&sample.encode()), Ok(sample));
+    }
+    let Body::Claim(claim) = claim().body else { unreachable!() };
+    let ranges = vec![claim.ranges[0]; 500];
+    let sample = Object { ends: vec![Lsn(64); 1024], ..object(Body::Claim(Claim { ranges, ..claim })) };
+    assert_eq!(Object::decode(&sample.encode()), Ok(sample));
+}
+
 #[test]
 fn every_flipped_byte_and_every_length_is_refused() {
     for bytes in [claim().encode(), cut().encode()] {
