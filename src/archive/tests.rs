@@ -64,18 +64,6 @@ fn golden_bytes() {
 }
 
 #[test]
-fn an_object_of_many_runs_is_read() {
-    let mut object = cut();
-    let Body::Cut(cut) = &mut object.body else { panic!("not a cut") };
-    let first = cut.runs[0];
-    cut.runs = (0..64).map(|lane| Run { lane: Lane(lane), ..first }).collect();
-    cut.marks.clear();
-    cut.chunks.truncate(1);
-    cut.chunks[0].raw_bytes = 64 * first.bytes as u32;
-    assert_eq!(Object::decode(&object.encode()), Ok(object));
-}
-
-#[test]
 fn what_is_written_is_read_and_another_version_is_refused() {
     for sample in [claim(), cut()] {
         let mut bytes = sample.encode();
