@@ -124,10 +124,7 @@ pub fn scripts() -> Vec<Script> {
     }
     for tail in [Tail::Adr, Tail::File] {
         for (name, steps) in [("archived", archived()), ("trimmed", trimmed()), ("reopened", reopened())] {
-            // Open: on an ordinary tail `trimmed` meets an open that refuses what it had accepted (docs/TESTING.md).
-            if (name, tail) != ("trimmed", Tail::File) {
-                all.push(Script { name, tail, archive: name != "reopened", crossover: 256, steps });
-            }
+            all.push(Script { name, tail, archive: name != "reopened", crossover: 256, steps });
         }
     }
     all

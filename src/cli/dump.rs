@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::frame::{FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, decode_deps};
 use crate::media::Media;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, Lsn};
-use crate::read::{Group, GroupReader, LaneCursor, Stop, media_bytes};
+use crate::read::{Group, GroupReader, LaneCursor, Stop};
 use crate::view::View;
 
 const EXAMPLES: &str = "\
@@ -151,7 +151,7 @@ impl Dump<'_> {
         }
         let mut rest = &group.raw[..];
         while let Some(header) = rest.first_chunk().and_then(Header::decode) {
-            let (bytes, behind) = rest.split_at(media_bytes(&header));
+            let (bytes, behind) = rest.split_at(header.media_bytes());
             rest = behind;
             if self.left > 0 && self.wants(&header) {
                 self.left -= 1;

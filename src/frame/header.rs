@@ -125,6 +125,15 @@ impl Header {
         frame_bytes(self.len as usize)
     }
 
+    /// Bytes that it takes on NVMe and in objects: a body that holds nothing is left out.
+    pub(crate) fn media_bytes(&self) -> usize {
+        match self.kind {
+            Kind::Filler => LINE_BYTES as usize,
+            Kind::Pad => HEADER_BYTES,
+            _ => self.frame_bytes(),
+        }
+    }
+
     pub(crate) fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }

@@ -110,10 +110,12 @@ impl Prover<'_> {
     }
 }
 
-/// How far NVMe can be trusted: up to its watermark, unless it has rotted where the tail can still mend it.
+/// How far NVMe can be trusted: up to its watermark, unless it has rotted where the tail can still mend it. What is trimmed
+/// there is not missed, though a slot of the tail may still tell of it.
 fn end_on_nvme(media: &Arc<Media>, lane: Lane, end: Lsn) -> Result<Lsn> {
     let in_tail = (0..media.board.slots()).filter_map(|slot| media.board.slot_first(lane, slot)).min();
-    let from = in_tail.map_or(end, |first| first.min(end));
+    let needed = media.board.water(lane, Water::Trimmed);
+    let from = in_tail.map_or(end, |first| first.max(needed).min(end));
     let mut cursor = LaneCursor::new(media.clone(), lane, from).without_tail();
     let mut frame = Vec::new();
     while cursor.at < end {

@@ -21,4 +21,4 @@ pub(crate) use lane::batch_start;
 pub use lane::{LaneReader, Record};
 pub use merged::Merged;
 pub(crate) use seek::seek;
-pub(crate) use segment::{SegmentCursor, media_bytes};
+pub(crate) use segment::SegmentCursor;

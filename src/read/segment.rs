@@ -58,7 +58,7 @@ impl SegmentCursor {
                 Err(bad) => return Ok(Err(bad)),
             };
             let start = into.len();
-            let on_media = media_bytes(&header);
+            let on_media = header.media_bytes();
             self.copy(self.at, on_media, into)?;
             let verified = verify(&self.seal, &header, &into[start..]);
             if verified.is_err() || header.kind == Kind::Pad {
@@ -94,7 +94,7 @@ impl SegmentCursor {
                 let room = self.file.len() - at;
                 if let Ok(header) = peek(&self.seal, claimed.lsn, &bytes, room) {
                     frame.clear();
-                    self.copy(at, media_bytes(&header), &mut frame)?;
+                    self.copy(at, header.media_bytes(), &mut frame)?;
                     if verify(&self.seal, &header, &frame).is_ok() {
                         return Ok(Some(header.lsn));
                     }
@@ -143,14 +143,5 @@ impl SegmentCursor {
             len -= take;
         }
         Ok(())
-    }
-}
-
-/// Bytes that a frame takes on NVMe and in objects: a filler's body is left out.
-pub(crate) fn media_bytes(header: &Header) -> usize {
-    match header.kind {
-        Kind::Filler => LINE_BYTES as usize,
-        Kind::Pad => HEADER_BYTES,
-        _ => header.frame_bytes(),
     }
 }

@@ -2,7 +2,6 @@
 
 use tierlog_tiers::tail::{Fault, TailRead};
 
-use super::segment::media_bytes;
 use crate::frame::{Bad, HEADER_BYTES, Header, Kind, Seal, peek, verify};
 use crate::number::Lsn;
 
@@ -47,7 +46,7 @@ impl Window {
         let bytes = self.bytes[..self.len].get(offset..).ok_or_else(none)?;
         let head = bytes.first_chunk().ok_or_else(none)?;
         let header = peek(seal, lsn, head, u64::MAX).map_err(Short::Bad)?;
-        let len = media_bytes(&header);
+        let len = header.media_bytes();
         let frame = bytes.get(..len).ok_or(Short::Needs(len as u64))?;
         verify(seal, &header, frame).map_err(Short::Bad)?;
         let covered = if header.kind == Kind::Filler { HEADER_BYTES } else { len };

@@ -4,13 +4,9 @@ use crate::error::{Error, Result};
 use crate::format::SEGMENT_HEADER_BYTES;
 use crate::frame::{HEADER_BYTES, Header, Kind, Seal, peek, verify};
 use crate::media::Media;
-use crate::number::{LINE_BYTES, Lane, Lsn};
+use crate::number::{Lane, Lsn};
 use crate::read::{FrameError, LaneCursor};
 use crate::runs::lane_runs::Frames;
-
-fn media_bytes(header: &Header) -> usize {
-    if header.kind == Kind::Filler { LINE_BYTES as usize } else { header.frame_bytes() }
-}
 
 /// Published frames of the tail.
 pub(crate) struct TailFrames<'a> {
@@ -48,7 +44,7 @@ impl Frames for TailFrames<'_> {
         let header = peek(seal, lsn, &head, slot_bytes - in_slot)
             .map_err(|bad| self.corrupt(format!("published, but the tail holds no frame there ({bad:?})")))?;
         self.filler = header.kind == Kind::Filler;
-        Ok((header, media_bytes(&header)))
+        Ok((header, header.media_bytes()))
     }
 
     fn copy(&mut self, from: usize, into: &mut [u8]) -> Result<()> {
@@ -125,7 +121,7 @@ impl Frames for RunFrames<'_> {
         let missing = || corrupt(crate::frame::Bad::NoHeader);
         let head = self.bytes.first_chunk().ok_or_else(missing)?;
         let header = peek(seal, lsn, head, u64::MAX).map_err(corrupt)?;
-        let len = media_bytes(&header);
+        let len = header.media_bytes();
         let (frame, rest) = self.bytes.split_at_checked(len).ok_or_else(missing)?;
         verify(seal, &header, frame).map_err(corrupt)?;
         (self.frame, self.bytes) = (frame, rest);
