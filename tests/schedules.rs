@@ -1,7 +1,7 @@
 //! Schedules that once lost, hid or blocked something.
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tierlog::{Config, Cut, Durability, Error, Lane, Log, Lsn, Medium, Position, Stamp};
+use tierlog::{Config, Cut, Durability, Error, Lane, Log, Lsn, Medium, Position, Stamp, View};
 
 fn small(dir: &Path, medium: Medium) -> Config {
     let mut config = Config::new(dir);
@@ -295,4 +295,30 @@ fn drainers_do_not_wait_for_each_other() {
             });
         }
     });
+}
+
+/// A commit between the closing of a stamp and the look at what that covers is above the stamp: another one has to be
+/// closed for it, also when nothing follows.
+#[test]
+fn the_last_commit_before_a_silence_reaches_a_view() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = small(dir.path(), Medium::Emulated);
+    let (log, _) = Log::open(config.clone()).unwrap();
+    let view = View::open(&config).unwrap();
+    let mut reader = view.reader(&Cut::start()).unwrap();
+    let mut writer = log.writer().unwrap();
+    for burst in 0..60_u32 {
+        let silence = Instant::now() + Duration::from_micros(u64::from(500 + burst * 33));
+        let mut left = 0;
+        while Instant::now() < silence {
+            writer.append(0, &burst.to_le_bytes()).unwrap();
+            writer.commit(Durability::Power).unwrap();
+            left += 1;
+        }
+        while left > 0 {
+            let record = reader.follow(Duration::from_secs(10)).unwrap();
+            assert!(record.is_some(), "burst {burst}: {left} acknowledged, and never seen");
+            left -= 1;
+        }
+    }
 }

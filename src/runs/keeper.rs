@@ -13,9 +13,12 @@ use crate::number::{Gsn, Lsn};
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 const SLEW_EVERY: Duration = Duration::from_secs(1);
 
-/// A stamp that was closed, and how far every lane was published then: a view may merge to it once that is stable.
+/// A stamp that was closed: a view may merge to it once all that it may cover is stable.
 struct Candidate {
     gsn: Gsn,
+    /// How far every lane was published before it was closed: all of that is at or below it.
+    below: Vec<Lsn>,
+    /// And after: nothing behind that is at or below it.
     ends: Vec<Lsn>,
 }
 
@@ -23,14 +26,15 @@ struct Candidate {
 pub(crate) struct Keeper<T: Tail> {
     engine: Arc<Engine<T>>,
     candidate: Option<Candidate>,
-    closed_ends: Vec<Lsn>,
+    /// Known to be at or below the stamp that views merge to.
+    closed: Vec<Lsn>,
     slewed: Duration,
 }
 
 impl<T: Tail> Keeper<T> {
     pub(crate) fn new(engine: Arc<Engine<T>>) -> Self {
         let slewed = engine.env.now();
-        Keeper { engine, candidate: None, closed_ends: Vec::new(), slewed }
+        Keeper { engine, candidate: None, closed: Vec::new(), slewed }
     }
 }
 
@@ -40,7 +44,7 @@ impl<T: Tail> Worker for Keeper<T> {
         if engine.stop.is_signalled() {
             return None;
         }
-        refresh_closed(engine, &mut self.candidate, &mut self.closed_ends);
+        refresh_closed(engine, &mut self.candidate, &mut self.closed);
         let now = engine.env.now();
         if now - self.slewed >= SLEW_EVERY {
             engine.order.clock().slew();
@@ -63,21 +67,21 @@ impl<T: Tail> Worker for Keeper<T> {
 fn refresh_closed<T: Tail>(
     engine: &Arc<Engine<T>>,
     candidate: &mut Option<Candidate>,
-    closed_ends: &mut Vec<Lsn>,
+    closed: &mut Vec<Lsn>,
 ) {
     let board = &engine.media.board;
+    let published = || -> Vec<Lsn> { board.lanes().map(|lane| board.published(lane)).collect() };
     if candidate.is_none() {
-        let ends: Vec<Lsn> = board.lanes().map(|lane| board.published(lane)).collect();
-        if ends != *closed_ends {
+        let below = published();
+        if below != *closed {
             let gsn = engine.order.close(board);
-            let ends = board.lanes().map(|lane| board.published(lane)).collect();
-            *candidate = Some(Candidate { gsn, ends });
+            *candidate = Some(Candidate { gsn, below, ends: published() });
         }
     }
     let stable =
         |wanted: &Candidate| board.lanes().zip(&wanted.ends).all(|(lane, end)| engine.stable(lane) >= *end);
     if let Some(reached) = candidate.take_if(|wanted| stable(wanted)) {
         board.raise_closed(reached.gsn);
-        *closed_ends = reached.ends;
+        *closed = reached.below;
     }
 }
