@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::Compression;
 use crate::error::{Error, Result};
+use crate::runs::Retention;
 
 /// What the tail is to be taken for. Nothing is claimed beyond what was probed, except where asked for by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -33,6 +34,20 @@ pub struct TailPlace {
     /// The NUMA node whose writers use it first.
     #[serde(default)]
     pub node: Option<u32>,
+}
+
+/// What an append does when the tail has no room, because NVMe has none or the drain is slower than the appends; and a
+/// commit that has to write to an NVMe tier without room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenFull {
+    /// Waits up to `full_wait_ms_max`, then answers `Full` (a commit `NoRoom`).
+    #[default]
+    Refuse,
+    /// Also slows down before: from a ring that is half full on, each new tail segment costs a pause, the longer the fuller.
+    Throttle,
+    /// Waits until there is room, or the log is closed.
+    Block,
 }
 
 /// How a flush is done; for tools that cannot run the processor's best (valgrind).
@@ -70,6 +85,8 @@ pub struct TailConfig {
     pub fault_guard: bool,
     /// How long an append waits for room before `Full`; 0 never waits. Default 10,000.
     pub full_wait_ms_max: u64,
+    /// What an append does without room; default `refuse`.
+    pub when_full: WhenFull,
 }
 
 impl Default for TailConfig {
@@ -83,6 +100,7 @@ impl Default for TailConfig {
             flush: None,
             fault_guard: true,
             full_wait_ms_max: 10_000,
+            when_full: WhenFull::Refuse,
         }
     }
 }
@@ -118,6 +136,20 @@ pub struct NvmeConfig {
     /// Lets a directory without a block device below (tmpfs, overlay, a network) serve `Power`, which it is not known to
     /// keep: reports are marked. Default false.
     pub accept_volatile: bool,
+    /// Bytes that segment files and the reserve may take, so that the log is full before the file system is; 0, the default:
+    /// as many as there are.
+    pub quota_bytes: u64,
+    /// Room set aside, in a file that holds nothing else, for recovery on a full disk; 0 for none. Default: what the largest
+    /// recovery of this log needs, at most 1 GiB.
+    pub reserve_bytes: Option<u64>,
+    /// How fast the scrubber reads what the tier holds, to find damage before it is needed; 0 for no scrubber. Default
+    /// 4 MiB.
+    pub scrub_bytes_per_second: u64,
+    /// How long the scrubber rests between two passes, in milliseconds; default a day. The first begins a minute after the
+    /// open, or sooner.
+    pub scrub_every_ms: u64,
+    /// What is kept although nobody needs it any more; default nothing.
+    pub retain: Retention,
     /// Whether a drainer reads back what it wrote before the tail gives it up; default true.
     pub read_back: bool,
 }
@@ -132,6 +164,11 @@ impl Default for NvmeConfig {
             uring: true,
             drainers: 1,
             accept_volatile: false,
+            quota_bytes: 0,
+            reserve_bytes: None,
+            scrub_bytes_per_second: 4 << 20,
+            scrub_every_ms: 86_400_000,
+            retain: Retention::default(),
             read_back: true,
         }
     }
@@ -222,6 +259,8 @@ pub struct Config {
     pub fork: bool,
     /// Goes on without a lost tail; what was only there is given up, and reported.
     pub accept_loss: bool,
+    /// Opens although only this one open still fits the open record, so that a checkpoint can be made; default false.
+    pub last_open: bool,
     /// How long an open waits for another owner to go away (a killed one's last I/O); default 2,000.
     pub lock_wait_ms_max: u64,
     /// How far an observed stamp may lead UTC; default 60,000.
@@ -242,6 +281,7 @@ impl Default for Config {
             adopt: false,
             fork: false,
             accept_loss: false,
+            last_open: false,
             lock_wait_ms_max: 2_000,
             lead_ms_max: 60_000,
             tail: TailConfig::default(),
@@ -363,6 +403,12 @@ impl Geometry {
 
     pub(crate) fn ring_bytes(&self) -> u64 {
         self.segment_bytes * u64::from(self.segments)
+    }
+
+    /// Bytes of NVMe that a recovery may need: every ring full, in segments of its own.
+    pub(crate) fn recovery_bytes(&self) -> u64 {
+        let segments = self.ring_bytes().div_ceil(self.nvme_segment_bytes - 4096) + 1;
+        u64::from(self.lanes) * segments * self.nvme_segment_bytes
     }
 
     pub(crate) fn record_bytes_max(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! What an open log is made of, shared by its writers, readers and background threads.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use tierlog_tiers::nvme::RunQueue;
@@ -10,18 +11,24 @@ use tierlog_tiers::tail::Tail;
 
 use crate::archive::Archiver;
 use crate::board::{Board, SHUT, Water};
-use crate::config::Config;
+use crate::config::{Config, WhenFull};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::format::OpenRecord;
 use crate::host::{Bell, Env};
 use crate::lane::{Core, LaneState, Seats};
 use crate::media::Media;
-use crate::number::{Epoch, Incarnation, Lane, Lsn, Position};
+use crate::number::{Epoch, Gsn, Incarnation, Lane, Lsn, Position};
 use crate::open::Superblock;
 use crate::order::Order;
+use crate::read::batch_start;
 use crate::reaper::Errands;
-use crate::runs::{LaneRuns, Marks, Pool, RunLocks, Sink, Stability, TailFrames, trim};
+use crate::repair::ScrubCounters;
+use crate::runs::{self, LaneRuns, Marks, Pool, RunLocks, Sink, Stability, TailFrames};
+use crate::slot::Slots;
+
+/// Between two tries to write where there was no room.
+const LOOK_FOR_ROOM: Duration = Duration::from_millis(20);
 
 /// One open of a log.
 #[derive(Debug)]
@@ -38,6 +45,10 @@ pub(crate) struct Engine<T: Tail> {
     pub(crate) runs: Vec<Mutex<LaneRuns>>,
     pub(crate) pool: Pool,
     pub(crate) marks: Marks,
+    pub(crate) slots: Slots,
+    pub(crate) scrub: ScrubCounters,
+    /// Held while something is trimmed, or begins to hold trimming back.
+    pub(crate) trimming: Mutex<Trimming>,
     pub(crate) stability: Stability,
     pub(crate) archiver: Option<Arc<Archiver>>,
     /// Why the last drain failed, for whoever waits for room.
@@ -55,6 +66,9 @@ pub(crate) struct Engine<T: Tail> {
     /// A forked child is refused.
     pub(crate) process: u32,
 }
+
+/// What trimming found out, per lane: a segment's first LSN, and the start of the batch that lies across it.
+pub(crate) type Trimming = Vec<(Lsn, Lsn)>;
 
 /// The background work's signal to end.
 #[derive(Debug, Default)]
@@ -132,7 +146,7 @@ impl<T: Tail> Engine<T> {
             }
             Err(error) => {
                 state.drain.drain_errors.fetch_add(1, Ordering::Relaxed);
-                if self.visible_first() {
+                if self.visible_first() && !matches!(error, Error::NoRoom { .. }) {
                     state.poison(&error.to_string());
                 }
                 Err(error)
@@ -156,6 +170,24 @@ impl<T: Tail> Engine<T> {
                 Err(error)
             }
         }
+    }
+
+    /// As [`make_stable`](RunLocks::make_stable), waiting for room as configured.
+    pub(crate) fn make_stable_in_time(&self, lane: Lane, end: Lsn) -> Result<()> {
+        let began = self.env.now();
+        loop {
+            match self.make_stable(lane, end) {
+                Err(Error::NoRoom { .. }) if self.waits_for_room(began) => self.env.sleep(LOOK_FOR_ROOM),
+                done => return done,
+            }
+        }
+    }
+
+    /// Whether one who has waited for room since `began` waits on.
+    pub(crate) fn waits_for_room(&self, began: Duration) -> bool {
+        let tail = &self.config.tail;
+        let wait = Duration::from_millis(tail.full_wait_ms_max);
+        !self.stop.is_signalled() && (tail.when_full == WhenFull::Block || self.env.now() - began < wait)
     }
 
     /// What is stable in a lane.
@@ -219,16 +251,37 @@ impl<T: Tail> Engine<T> {
         if ahead || self.media.is_lost(end) { Err(Error::Lost { position: end }) } else { Ok(()) }
     }
 
-    /// Drops what neither a checkpoint nor the archive needs any more.
-    pub(crate) fn trim_to_checkpoints(&self) -> Result<()> {
-        let board = &self.media.board;
-        for lane in self.media.lanes() {
-            let mut keep =
-                self.marks.of(lane).checkpoint.min(self.stable(lane)).min(board.water(lane, Water::Drained));
-            if self.archiver.is_some() {
-                keep = keep.min(board.water(lane, Water::Archived));
+    /// Whether a user's position can be built on.
+    pub(crate) fn check_stable(&self, position: Position, what: &str) -> Result<()> {
+        self.media.check_lane(position.lane)?;
+        if self.media.is_lost(position) {
+            return Err(Error::Lost { position });
+        }
+        if position.lsn > self.stable(position.lane) {
+            let (lane, lsn) = (position.lane, position.lsn);
+            return Err(Error::Config(format!("lane {lane} at {lsn}: {what} cannot pass what is stable")));
+        }
+        Ok(())
+    }
+
+    /// Drops what nobody needs and nothing keeps any more.
+    pub(crate) fn trim(&self) -> Result<()> {
+        let mut known = self.trimming.lock().unwrap_or_else(PoisonError::into_inner);
+        let (media, archives) = (&self.media, self.archiver.is_some());
+        let hold = |lane| runs::hold(media, &self.marks, &self.slots, archives, lane).0;
+        let holds: Vec<Lsn> = media.lanes().map(hold).collect();
+        let (retention, now) = (self.config.nvme.retain, Gsn(self.order.clock().now_ns()));
+        let bytes = media.geometry.nvme_segment_bytes;
+        let keeps = runs::plan(&media.catalogue(), &holds, retention, bytes, now);
+        known.resize(holds.len(), (Lsn(0), Lsn(0)));
+        for (lane, keep) in media.lanes().zip(keeps) {
+            let (hold, known) = (holds[lane.0 as usize], &mut known[lane.0 as usize]);
+            // Holds are starts of batches, segments may begin inside one.
+            if keep != hold && keep != known.0 {
+                *known = (keep, batch_start(media, lane, keep, media.oldest(lane))?);
             }
-            trim(&self.media, &self.marks, &self.pool, lane, keep)?;
+            let keep = if keep == known.0 { known.1 } else { keep };
+            runs::trim(media, &self.marks, &self.pool, lane, keep)?;
         }
         Ok(())
     }
@@ -262,6 +315,9 @@ impl<T: Tail> RunLocks for Engine<T> {
     }
 
     fn depends_on_poison(&self, lane: Lane, of: Lane, error: Error) -> Error {
+        if let Error::NoRoom { why, .. } = error {
+            return Error::NoRoom { lane, why };
+        }
         let cause = format!("it depends on lane {of}, and there: {error}");
         self.lane(lane).poison(&cause);
         self.lane(lane).error(lane)

@@ -120,6 +120,15 @@ pub enum Error {
         /// What the drain last failed with, if it did.
         why: String,
     },
+    /// The NVMe tier has no room for what a commit has to write there, and none came in time. The batch is published, not yet
+    /// durable: the next commit of its lane, also one of nothing, covers it.
+    #[error("lane {lane}: {why}; what was appended is not durable yet: make room and commit again")]
+    NoRoom {
+        /// The lane.
+        lane: Lane,
+        /// What stands in the way.
+        why: String,
+    },
     /// A record or a batch above its limit; the writer is unharmed.
     #[error("a {what} of {bytes} bytes is above the limit of {bytes_max} for this log's tail segments")]
     TooLarge {
@@ -193,6 +202,21 @@ pub enum Error {
         /// The limit.
         lead_ms_max: u64,
     },
+    /// The slot was broken by its limit: it holds nothing back any more. Drop it, make another, and read on from what is
+    /// still there.
+    #[error("slot {name} is broken: {why}; records that it waited for may be gone: drop it and make it anew")]
+    SlotBroken {
+        /// The slot.
+        name: String,
+        /// By which limit.
+        why: String,
+    },
+    /// There is no slot of that name.
+    #[error("there is no slot {name:?}")]
+    NoSlot {
+        /// The name.
+        name: String,
+    },
     /// The system refused an operation.
     #[error("{what}: {source}{}", hint(.source.kind()))]
     Io {
@@ -218,11 +242,14 @@ impl Error {
     /// What the caller can do.
     pub fn remedy(&self) -> Remedy {
         match self {
-            Error::Full { .. } | Error::NoLane { .. } | Error::Archive(_) => Remedy::Retry,
+            Error::Full { .. } | Error::NoRoom { .. } | Error::NoLane { .. } | Error::Archive(_) => {
+                Remedy::Retry
+            }
             Error::TooLarge { .. } | Error::Config(_) | Error::FarAhead { .. } | Error::NotKept { .. } => {
                 Remedy::Change
             }
             Error::Trimmed { .. } | Error::Lost { .. } => Remedy::Change,
+            Error::SlotBroken { .. } | Error::NoSlot { .. } => Remedy::Change,
             Error::Poisoned { .. } | Error::Closed => Remedy::Reopen,
             Error::Locked { .. } | Error::Refused(_) | Error::Io { .. } => Remedy::Operator,
             Error::Corrupt { .. } => Remedy::Restore,

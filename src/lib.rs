@@ -54,16 +54,20 @@ mod order;
 mod read;
 mod reaper;
 mod recover;
+mod repair;
 mod report;
 mod restore;
 mod runs;
+mod slot;
 mod ticket;
 mod verify;
 mod view;
 mod writer;
 
 pub use archive::{Compression, probe_store};
-pub use config::{ArchiveConfig, Config, DurableWith, FlushWith, Medium, NvmeConfig, TailConfig, TailPlace};
+pub use config::{
+    ArchiveConfig, Config, DurableWith, FlushWith, Medium, NvmeConfig, TailConfig, TailPlace, WhenFull,
+};
 pub use durability::{Commit, Durability};
 pub use error::{Error, Refusal, Remedy, Result};
 pub use format::FORMAT_VERSION;
@@ -72,8 +76,11 @@ pub use mark::Mark;
 pub use number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn, Position, Stamp};
 pub use open::{LaneRecovered, Pass, Recovered};
 pub use read::{Cut, LaneReader, Merged, Record};
+pub use repair::{Mended, Repaired, repair};
 pub use report::{LaneMetrics, LaneWatermarks, Media, Metrics, Requests};
 pub use restore::{Progress, RestoreOptions, Restored, Until, restore, restore_on, restore_to};
+pub use runs::{HeldBy, Retention};
+pub use slot::{Slot, SlotInfo, SlotLimit};
 pub use ticket::Ticket;
 pub use verify::{Finding, Verified, verify};
 pub use view::View;

@@ -19,8 +19,10 @@ use crate::number::{Gsn, Lane, LogId, Position};
 use crate::open::{self, Recovered};
 use crate::read::{Cut, LaneReader, Merged, batch_start, seek};
 use crate::reaper::Reaper;
+use crate::repair::Scrubber;
 use crate::report::{LaneMetrics, LaneWatermarks, Media, Metrics};
 use crate::runs::{Drainer, Keeper, RunLocks};
+use crate::slot::{Slot, SlotInfo, SlotLimit};
 use crate::writer::Writer;
 
 /// A log, open for writing by this process alone.
@@ -84,6 +86,9 @@ impl<H: Host> Log<H> {
             }
         }
         self.start("tierlog-keeper".into(), None, Keeper::new(engine.clone()))?;
+        if engine.config.nvme.scrub_bytes_per_second > 0 {
+            self.start("tierlog-scrubber".into(), None, Scrubber::new(engine.clone()))?;
+        }
         self.start("tierlog-reaper".into(), None, Reaper(engine.clone()))?;
         match &engine.archiver {
             Some(archiver) => {
@@ -182,8 +187,9 @@ impl<H: Host> Log<H> {
         Metrics::of(lanes, &self.engine)
     }
 
-    /// The user's word that records before `cut` are not needed. Segments of NVMe that lie wholly below, and are archived
-    /// where an archive is configured, are given back; older positions then answer [`Error::Trimmed`].
+    /// The user's word that records before `cut` are not needed. Segments of NVMe that lie wholly below go as soon as no slot
+    /// needs them, they are archived where an archive is configured, and `nvme.retain` does not keep them; older positions
+    /// then answer [`Error::Trimmed`]. Objects of the archive go in the same way.
     ///
     /// # Errors
     /// [`Error::Config`] for a position beyond what is stable; I/O errors.
@@ -191,21 +197,13 @@ impl<H: Host> Log<H> {
         self.same_process()?;
         for position in cut.iter() {
             let (media, lane) = (&self.engine.media, position.lane);
-            media.check_lane(lane)?;
-            if media.is_lost(position) {
-                return Err(Error::Lost { position });
-            }
-            if position.lsn > self.engine.stable(lane) {
-                let message =
-                    format!("lane {lane} at {}: a checkpoint cannot pass what is stable", position.lsn);
-                return Err(Error::Config(message));
-            }
+            self.engine.check_stable(position, "a checkpoint")?;
             let at = batch_start(media, lane, position.lsn, media.oldest(lane))?;
             if at > self.engine.marks.of(lane).checkpoint {
                 self.engine.marks.set(lane, |mark| mark.checkpoint = mark.checkpoint.max(at))?;
             }
         }
-        self.engine.trim_to_checkpoints()
+        self.engine.trim()
     }
 
     /// Gives a name to everything that has been committed so far, in a batch of its own, durable at `Power`: a log can be
@@ -219,20 +217,12 @@ impl<H: Host> Log<H> {
         writer.commit(Durability::Power)
     }
 
-    /// The marks that are still there, by stamp. Reads the whole log.
+    /// The marks that are still there, by stamp; [`seek`](Self::seek) tells where what one stands for ends. Reads the whole log.
     ///
     /// # Errors
     /// As for reading.
     pub fn marks(&self) -> Result<Vec<Mark>> {
         mark::marks(&self.engine.media)
-    }
-
-    /// Where reading goes on behind a mark: the end, in each lane, of what it stands for. Reads the log up to there.
-    ///
-    /// # Errors
-    /// As for reading.
-    pub fn cut_of(&self, mark: &Mark) -> Result<Cut> {
-        mark::cut_of(&self.engine.media, mark)
     }
 
     /// Gives up what the archive holds that is stamped below `before`, object by object: a restore begins behind it from
@@ -247,6 +237,43 @@ impl<H: Host> Log<H> {
         let archiver = self.engine.archiver.as_ref();
         let archiver = archiver.ok_or_else(|| Error::Config("no archive is configured".into()))?;
         archiver.archive.trim_before(self.id(), before)
+    }
+
+    /// Makes a slot: a name under which a consumer holds trimming back, from the oldest record there is on. It is durable,
+    /// and outlives this open.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a name that is taken or cannot be one, and beyond 64 slots; I/O errors.
+    pub fn create_slot(&self, name: &str, limit: SlotLimit) -> Result<Slot<H::Tail>> {
+        self.same_process()?;
+        Slot::create(&self.engine, name, limit)
+    }
+
+    /// A slot that was made before, by this open or another.
+    ///
+    /// # Errors
+    /// [`Error::NoSlot`].
+    pub fn slot(&self, name: &str) -> Result<Slot<H::Tail>> {
+        Slot::existing(&self.engine, name)
+    }
+
+    /// All slots.
+    pub fn slots(&self) -> Vec<SlotInfo> {
+        self.engine.slots.all().iter().map(|slot| SlotInfo::of(slot, &self.engine.media)).collect()
+    }
+
+    /// Takes a slot away, broken or not: what only it needed may go.
+    ///
+    /// # Errors
+    /// [`Error::NoSlot`]; I/O errors.
+    pub fn drop_slot(&self, name: &str) -> Result<()> {
+        self.same_process()?;
+        self.engine.slots.change(|slots| {
+            let at = slots.iter().position(|slot| slot.name == name);
+            slots.remove(at.ok_or_else(|| Error::NoSlot { name: name.into() })?);
+            Ok(())
+        })?;
+        self.engine.trim()
     }
 
     /// Ends the log: no commit is taken any more, everything published becomes Power-durable on NVMe and, where an archive

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::media::Media;
 use crate::number::{Gsn, Lane, Lsn, Position};
-use crate::read::{Cut, Group, GroupReader, LaneCursor, Stop};
+use crate::read::{Group, GroupReader, LaneCursor, Stop};
 
 const NAME_BYTES_MAX: usize = 255;
 
@@ -51,23 +51,6 @@ pub(crate) fn marks(media: &Arc<Media>) -> Result<Vec<Mark>> {
     }
     found.sort_by_key(|mark| (mark.gsn, mark.at));
     Ok(found)
-}
-
-/// Behind the last batch of each lane that a mark stands for.
-pub(crate) fn cut_of(media: &Arc<Media>, mark: &Mark) -> Result<Cut> {
-    let mut cut = Cut::start();
-    for lane in media.lanes() {
-        let mut end = media.oldest(lane);
-        each_group(media, lane, |group| {
-            let counts = group.gsn <= mark.gsn;
-            if counts {
-                end = group.end;
-            }
-            counts
-        })?;
-        cut.set(media.position(lane, end));
-    }
-    Ok(cut)
 }
 
 /// A lane's groups from the oldest on, as far as they are stable, until `take` has enough.

@@ -11,7 +11,6 @@ use crate::durability::{Commit, Durability};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::host::{Bell, Env, Worker};
-use crate::runs::RunLocks;
 use crate::ticket::{Completer, Ticket};
 
 /// A commit to be completed.
@@ -80,7 +79,7 @@ impl<T: Tail> Engine<T> {
     pub(crate) fn reach(&self, mut commit: Commit, durability: Durability) -> Result<Commit> {
         let (lane, end) = (commit.stamp.end.lane, commit.at);
         if self.visible_first() {
-            self.make_stable(lane, end)?;
+            self.make_stable_in_time(lane, end)?;
         }
         commit.reached = Durability::Power;
         if durability == Durability::Machine {

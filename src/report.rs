@@ -156,6 +156,20 @@ pub struct Metrics {
     pub emulated: bool,
     /// Per lane.
     pub lanes: Vec<LaneMetrics>,
+    /// Bytes of the NVMe tier's segment files.
+    pub nvme_bytes: u64,
+    /// Bytes set aside for recovery on a full disk; 0 while there is no room for them.
+    pub reserve_bytes: u64,
+    /// Slots that were broken by their limits and not dropped yet.
+    pub slots_broken: usize,
+    /// Passes that the scrubber completed, and bytes that it read.
+    pub scrub_passes: u64,
+    /// See `scrub_passes`.
+    pub scrub_bytes: u64,
+    /// Damaged segments that it found.
+    pub scrub_damaged: u64,
+    /// Those of them that it mended from another tier.
+    pub scrub_mended: u64,
     /// Segment files ready to be written.
     pub segments_ready: usize,
     /// Objects written to the archive.
@@ -203,10 +217,19 @@ impl Metrics {
             bytes_received: counts.bytes_received,
         };
         let emulated = engine.tails.iter().any(|tail| tail.medium() == TailMedium::Emulated);
-        let segments_ready = engine.pool.free();
+        let (segments_ready, (nvme_bytes, reserve_bytes)) = (engine.pool.free(), engine.pool.bytes());
+        let scrubbed = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let slots_broken = engine.slots.all().iter().filter(|slot| slot.broken != 0).count();
         Metrics {
             emulated,
             lanes,
+            nvme_bytes,
+            reserve_bytes,
+            slots_broken,
+            scrub_passes: scrubbed(&engine.scrub.passes),
+            scrub_bytes: scrubbed(&engine.scrub.bytes),
+            scrub_damaged: scrubbed(&engine.scrub.damaged),
+            scrub_mended: scrubbed(&engine.scrub.mended),
             segments_ready,
             objects_written: written.objects,
             object_bytes_written: written.object_bytes,

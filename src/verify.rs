@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::host::Machine;
 use crate::number::{Lane, LogId, Lsn};
 use crate::read::{FrameError, Group, GroupReader, LaneCursor, Stop};
+use crate::repair::look_over;
 use crate::restore::check_objects;
 use crate::view::View;
 
@@ -70,7 +71,7 @@ pub fn verify(config: &Config) -> Result<Verified> {
         findings: Vec::new(),
     };
     for lane in view.media().lanes() {
-        verify_lane(&view, lane, &mut verified);
+        verify_lane(&view, lane, &mut verified)?;
     }
     verify_archive(config, view.id(), &mut verified)?;
     Ok(verified)
@@ -90,7 +91,7 @@ fn unreadable(lane: Lane, lsn: Lsn, what: String) -> Verified {
     }
 }
 
-fn verify_lane(view: &View, lane: Lane, into: &mut Verified) {
+fn verify_lane(view: &View, lane: Lane, into: &mut Verified) -> Result<()> {
     let (media, live) = (view.media(), view.is_live());
     let oldest = media.oldest(lane);
     let published = media.board.published(lane);
@@ -100,12 +101,17 @@ fn verify_lane(view: &View, lane: Lane, into: &mut Verified) {
     into.frame_bytes += whole.bytes;
     note(into, "log", lane, whole.wrong);
     // NVMe by itself, as far as it is said to hold it.
-    let ended = media.ranges(lane).iter().rev().nth(1).map_or(Lsn(0), |range| range.end);
-    let on_nvme =
-        if view.was_closed() { published } else { ended.max(media.board.water(lane, Water::Drained)) };
-    let nvme = walk(LaneCursor::new(media.clone(), lane, oldest).without_tail(), on_nvme.min(published));
-    into.nvme_bytes += nvme.bytes;
-    note(into, "nvme", lane, nvme.wrong);
+    let on_nvme = if view.was_closed() { published } else { media.board.water(lane, Water::Drained) };
+    let mut read = |bytes| {
+        into.nvme_bytes += bytes;
+        true
+    };
+    for damage in look_over(media, lane, on_nvme.min(published), &mut read)? {
+        // Given up by the owner while it was read.
+        if damage.end > media.oldest(lane) {
+            note(into, "nvme", lane, Some((damage.hole, damage.what)));
+        }
+    }
     // The tail by itself, from its oldest segment.
     let slots = (0..media.board.slots()).filter_map(|slot| media.board.slot_first(lane, slot));
     if let Some(first) = slots.min() {
@@ -115,6 +121,7 @@ fn verify_lane(view: &View, lane: Lane, into: &mut Verified) {
             note(into, "tail", lane, tail.wrong);
         }
     }
+    Ok(())
 }
 
 fn note(into: &mut Verified, tier: &'static str, lane: Lane, wrong: Option<(Lsn, String)>) {

@@ -18,12 +18,13 @@ use crate::format::OpenRecord;
 use crate::host::Machine;
 use crate::mark::{self, Mark};
 use crate::media::{Horizon, Media};
-use crate::number::{Gsn, Lane, LogId, Position};
+use crate::number::{Gsn, Lane, LogId, Lsn, Position};
 use crate::open::{self, NoTail, Superblock};
 use crate::read::{Cut, LaneReader, Merged, seek};
 use crate::recover::{Inputs, examine, live_ranges};
 use crate::report::LaneWatermarks;
-use crate::runs::Marks;
+use crate::runs::{self, HeldBy, Marks};
+use crate::slot::{SlotInfo, Slots};
 
 /// How often a view that met an open in progress looks again.
 const TRIES: u32 = 20;
@@ -40,6 +41,8 @@ pub struct View {
     record: OpenRecord,
     tails: Vec<String>,
     emulated: bool,
+    marks: Marks,
+    slots: Slots,
 }
 
 impl fmt::Debug for View {
@@ -87,6 +90,7 @@ impl View {
             return Err(Error::Config(format!("the log has {} tails, name their places", geometry.tails)));
         }
         let marks = Marks::open(&*nvme, &path, record.log, geometry.lanes, false)?;
+        let slots = Slots::open(nvme.clone(), &path, record.log, geometry.lanes, false)?;
         let describe = config.tail_places().iter().map(|place| place.path.display().to_string()).collect();
         let emulated = record.tails.iter().any(|tail| tail.medium == 4);
         let visible_first = record.tails.iter().any(|tail| tail.medium == 3);
@@ -112,7 +116,7 @@ impl View {
         if let Some(archive) = Archive::open(&Arc::new(Machine::detect()), &config.archive)? {
             media.read_archive(archive);
         }
-        Ok(View { media, live, nvme, record, tails: describe, emulated })
+        Ok(View { media, live, nvme, record, tails: describe, emulated, marks, slots })
     }
 
     /// The log's identity.
@@ -162,20 +166,12 @@ impl View {
         LaneReader::new(&self.media, lane, from)
     }
 
-    /// The marks that are still there, by stamp. Reads the whole log.
+    /// The marks that are still there, by stamp; [`seek`](Self::seek) tells where what one stands for ends. Reads the whole log.
     ///
     /// # Errors
     /// As for reading.
     pub fn marks(&self) -> Result<Vec<Mark>> {
         mark::marks(&self.media)
-    }
-
-    /// Where reading goes on behind a mark: the end, in each lane, of what it stands for. Reads the log up to there.
-    ///
-    /// # Errors
-    /// As for reading.
-    pub fn cut_of(&self, mark: &Mark) -> Result<Cut> {
-        mark::cut_of(&self.media, mark)
     }
 
     /// How far each lane is in each tier, as far as the owner has said.
@@ -186,6 +182,23 @@ impl View {
     /// Whether what is durable on NVMe is known to survive power loss.
     pub fn nvme_is_power_safe(&self) -> bool {
         self.nvme.power_safe()
+    }
+
+    /// The slots, as they were when this view was opened.
+    pub fn slots(&self) -> Vec<SlotInfo> {
+        self.slots.all().iter().map(|slot| SlotInfo::of(slot, &self.media)).collect()
+    }
+
+    /// Per lane, below what it may be trimmed, and what keeps the rest; checkpoints and slots as they were when this view
+    /// was opened.
+    pub fn holds(&self) -> Vec<(Lane, Lsn, HeldBy)> {
+        let archives = !self.record.archive.is_empty();
+        let hold = |lane| runs::hold(&self.media, &self.marks, &self.slots, archives, lane);
+        let one = |lane| {
+            let (lsn, held_by) = hold(lane);
+            (lane, lsn, held_by)
+        };
+        self.media.lanes().map(one).collect()
     }
 
     /// The NVMe tier in a line, and the tails' files.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tierlog_tiers::tail::{Mapped, Tail};
 
+use crate::config::WhenFull;
 use crate::durability::{Commit, Durability};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -100,7 +101,7 @@ impl<T: Tail> Writer<T> {
             return Err(Error::TooLarge { what: "record", bytes: len as u64, bytes_max });
         }
         let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
-        match core.make_room(&engine.media.board, len) {
+        match core.make_room(len) {
             Room::Yes => Ok(()),
             room => self.wait_for_room(room, len),
         }
@@ -108,27 +109,57 @@ impl<T: Tail> Writer<T> {
 
     #[cold]
     fn wait_for_room(&mut self, mut room: Room, len: usize) -> Result<()> {
-        let wait = Duration::from_millis(self.engine.config.tail.full_wait_ms_max);
-        let until = self.engine.env.now() + wait;
-        let lane = self.lane();
-        bump(&self.engine.lane(lane).writer.waits_for_room, 1);
+        let engine = self.engine.clone();
+        let (lane, board, since) = (self.lane(), &engine.media.board, engine.env.now());
+        let mut waited = false;
         loop {
-            self.engine.lane(lane).check(lane)?;
+            engine.lane(lane).check(lane)?;
             match room {
                 Room::Yes => return Ok(()),
+                Room::Next => {
+                    self.throttle();
+                    room = self.core().next_segment(board);
+                    continue;
+                }
                 Room::TooLarge if self.core().has_unstamped() && !self.core().has_open_batch() => {
                     self.stamp()?
                 }
                 Room::TooLarge => {
-                    let bytes_max = self.engine.media.geometry.batch_bytes_max();
+                    let bytes_max = engine.media.geometry.batch_bytes_max();
                     return Err(Error::TooLarge { what: "batch", bytes: bytes_max + 1, bytes_max });
                 }
-                Room::Full if self.engine.stop.is_signalled() => return Err(Error::Closed),
-                Room::Full if self.engine.env.now() >= until => return Err(self.engine.full(lane)),
-                Room::Full => self.engine.env.sleep(LOOK_FOR_ROOM),
+                Room::Full if engine.stop.is_signalled() => return Err(Error::Closed),
+                Room::Full => {
+                    if !std::mem::replace(&mut waited, true) {
+                        bump(&engine.lane(lane).writer.waits_for_room, 1);
+                    }
+                    if !engine.waits_for_room(since) {
+                        return Err(engine.full(lane));
+                    }
+                    engine.env.sleep(LOOK_FOR_ROOM);
+                }
             }
-            let engine = self.engine.clone();
-            room = self.core().make_room(&engine.media.board, len);
+            room = self.core().make_room(len);
+        }
+    }
+
+    /// Before another segment is begun, where that is configured: the fuller the ring, the longer the pause; a segment that
+    /// is given back meanwhile shortens it.
+    fn throttle(&mut self) {
+        let engine = self.engine.clone();
+        if engine.config.tail.when_full != WhenFull::Throttle {
+            return;
+        }
+        let (lane, board, began) = (self.lane(), &engine.media.board, engine.env.now());
+        let half = board.slots() / 2;
+        loop {
+            let taken = (0..board.slots()).filter(|slot| board.slot_first(lane, *slot).is_some()).count();
+            let share = taken.saturating_sub(half) as f64 / half as f64;
+            let pause = Duration::from_millis(engine.config.tail.full_wait_ms_max).mul_f64(share / 8.0);
+            if engine.env.now() - began >= pause || engine.stop.is_signalled() {
+                return;
+            }
+            engine.env.sleep(LOOK_FOR_ROOM);
         }
     }
 

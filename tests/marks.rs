@@ -36,7 +36,7 @@ fn a_mark_stands_for_all_that_was_committed_before_it_in_every_lane() {
         let marks = log.marks().unwrap();
         assert_eq!(marks.len(), 1);
         assert_eq!((marks[0].name.as_str(), marks[0].gsn), ("half", marked.stamp.gsn));
-        let cut = log.cut_of(&marks[0]).unwrap();
+        let cut = log.seek(marks[0].gsn).unwrap();
         let behind: Vec<Vec<u8>> = (50..100_u8).map(|n| vec![n]).collect();
         assert_eq!(payloads(&log, &cut), behind, "{medium:?}");
         drop((one, two));
@@ -61,7 +61,7 @@ fn a_mark_is_part_of_its_batch() {
     let marks = log.marks().unwrap();
     assert_eq!(marks.iter().map(|mark| mark.name.as_str()).collect::<Vec<_>>(), ["kept"]);
     assert_eq!(marks[0].gsn, commit.stamp.gsn);
-    let cut = log.cut_of(&marks[0]).unwrap();
+    let cut = log.seek(marks[0].gsn).unwrap();
     assert_eq!(cut.lane(writer.lane()).unwrap().lsn, commit.at, "its own batch is in");
     assert_eq!(all(&log).len(), 1);
     for name in ["", "two\nlines", &"x".repeat(256)] {

@@ -80,7 +80,8 @@ impl<T: Tail> ArchiveWorker<T> {
             }
             Ok(false) if stopping => Err(Error::Closed),
             Ok(false) => Ok(LOOK_EVERY),
-            Err(Error::Archive(cause)) => {
+            // Without room on NVMe nothing more is stable, and so nothing to be archived.
+            Err(Error::Archive(cause) | Error::NoRoom { why: cause, .. }) => {
                 self.archiver.failed(&cause);
                 let now = self.engine.env.now();
                 let since = self.stopping_since.filter(|_| stopping);
@@ -215,7 +216,7 @@ impl Cutter {
                 archiver.advance(&plan.runs, plan.bytes, body.len());
                 self.under_way = None;
                 self.next += 1;
-                engine.trim_to_checkpoints()?;
+                engine.trim()?;
                 Ok(true)
             }
         }

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::append::AppendArgs;
 use super::cat::CatArgs;
+use super::checkpoint::CheckpointArgs;
 use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
@@ -14,8 +15,10 @@ use super::ls::LsArgs;
 use super::man::ManArgs;
 use super::mark::MarkArgs;
 use super::probe_store::ProbeStoreArgs;
+use super::repair::RepairArgs;
 use super::restore::RestoreArgs;
 use super::settings::LogArgs;
+use super::slot::SlotArgs;
 use super::verify::VerifyArgs;
 
 const EXAMPLES: &str = "\
@@ -52,6 +55,9 @@ pub(super) enum Command {
     Dump(DumpArgs),
     Verify(VerifyArgs),
     Mark(MarkArgs),
+    Slot(SlotArgs),
+    Checkpoint(CheckpointArgs),
+    Repair(RepairArgs),
     Restore(RestoreArgs),
     ProbeStore(ProbeStoreArgs),
     Demo(DemoArgs),

@@ -9,9 +9,11 @@ use super::output;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::format::{OpenRecord, TailRecord};
-use crate::number::Epoch;
+use crate::number::{Epoch, Lsn};
 use crate::open::{Superblock, nvme_error};
 use crate::report::LaneWatermarks;
+use crate::runs::HeldBy;
+use crate::slot::SlotInfo;
 use crate::view::View;
 
 const EXAMPLES: &str = "\
@@ -50,6 +52,7 @@ struct Info {
     process: String,
     power: String,
     machine: String,
+    slots: Vec<SlotInfo>,
     lanes: Vec<LaneInfo>,
 }
 
@@ -67,6 +70,10 @@ struct LaneInfo {
     watermarks: LaneWatermarks,
     tail_segments: usize,
     nvme_segments: usize,
+    /// Below, nobody needs it.
+    may_trim: Lsn,
+    /// What keeps the rest.
+    held_by: HeldBy,
 }
 
 /// Runs `tierlog info`.
@@ -132,6 +139,7 @@ impl Info {
             process,
             power,
             machine: machine.into(),
+            slots: view.slots(),
             lanes: lanes(view),
         }
     }
@@ -162,14 +170,25 @@ impl Info {
             count(self.tail_segment_bytes),
             count(self.nvme_segment_bytes)
         );
-        text + &self.table()
+        text += &self.table();
+        text += "\n";
+        for LaneInfo { watermarks, may_trim, held_by, .. } in &self.lanes {
+            if *may_trim < watermarks.published {
+                let (lane, at) = (watermarks.lane, count(may_trim.0));
+                text += &format!("trimming lane {lane} up to {at}, held back there by: {held_by}\n");
+            }
+        }
+        for slot in &self.slots {
+            text += &format!("slot     {}", super::slot::line(slot));
+        }
+        text
     }
 
     fn table(&self) -> String {
         let head =
             ["lane", "oldest", "published", "durable", "stable", "drained", "archived", "tail", "nvme"];
         let mut text = row(head.map(String::from));
-        for LaneInfo { watermarks: marks, tail_segments, nvme_segments } in &self.lanes {
+        for LaneInfo { watermarks: marks, tail_segments, nvme_segments, .. } in &self.lanes {
             let lsns =
                 [marks.oldest, marks.published, marks.durable, marks.stable, marks.drained, marks.archived];
             let [oldest, published, durable, stable, drained, archived] = lsns.map(|lsn| count(lsn.0));
@@ -189,12 +208,13 @@ fn row(cells: [String; 9]) -> String {
 
 fn lanes(view: &View) -> Vec<LaneInfo> {
     let board = &view.media().board;
-    let nvme = view.segments();
+    let (nvme, holds) = (view.segments(), view.holds());
     let one = |watermarks: LaneWatermarks| {
         let lane = watermarks.lane;
         let tail_segments = (0..board.slots()).filter(|slot| board.slot_first(lane, *slot).is_some()).count();
         let nvme_segments = nvme.iter().find(|(of, _)| *of == lane).map_or(0, |(_, segments)| *segments);
-        LaneInfo { watermarks, tail_segments, nvme_segments }
+        let (_, may_trim, held_by) = holds[lane.0 as usize].clone();
+        LaneInfo { watermarks, tail_segments, nvme_segments, may_trim, held_by }
     };
     view.watermarks().into_iter().map(one).collect()
 }

@@ -3,8 +3,8 @@
 //! Contents: `args` (the command line), `settings` (from flags and TOML to a configuration), `ending` (exit
 //! statuses), `input` and `output` (records in and out), `selection` and `format` (which records are
 //! read, and how they are printed), `latency` and `figures` (what was measured, for people), and the commands:
-//! `append`, `cat`, `follow`, `info`, `ls`, `dump`, `verify`, `restore`, `probe-store`, `mark`,
-//! `demo`, `doctor`, `completions`, `man`.
+//! `append`, `cat`, `follow`, `info`, `ls`, `dump`, `verify`, `repair`, `restore`, `probe-store`, `mark`, `slot`,
+//! `checkpoint`, `demo`, `doctor`, `completions`, `man`.
 //!
 //! Signals keep their default action. An interrupted `append` leaves what `kill -9` would: everything acknowledged is
 //! there after the next open. What goes to standard output goes there in whole records.
@@ -12,6 +12,7 @@
 mod append;
 mod args;
 mod cat;
+mod checkpoint;
 mod completions;
 mod demo;
 mod doctor;
@@ -29,10 +30,12 @@ mod mark;
 mod moment;
 mod output;
 mod probe_store;
+mod repair;
 mod restore;
 mod run;
 mod selection;
 mod settings;
+mod slot;
 mod verify;
 
 pub use run::run;

@@ -9,8 +9,8 @@ use tracing_subscriber::EnvFilter;
 use super::args::{Cli, Command};
 use super::ending::{Failure, Outcome};
 use super::{
-    append, cat, completions, demo, doctor, dump, follow, info, ls, man, mark, output, probe_store, restore,
-    verify,
+    append, cat, checkpoint, completions, demo, doctor, dump, follow, info, ls, man, mark, output,
+    probe_store, repair, restore, slot, verify,
 };
 
 /// Runs `tierlog` with these arguments, the program's name first.
@@ -46,7 +46,10 @@ fn carry_out(cli: &Cli) -> Outcome {
         Command::Ls(args) => ls::run(args, &cli.log.config()?),
         Command::Dump(args) => dump::run(args, &cli.log.config()?),
         Command::Mark(args) => mark::run(args, cli.log.config()?),
+        Command::Slot(args) => slot::run(args, cli.log.config()?),
+        Command::Checkpoint(args) => checkpoint::run(args, cli.log.config()?),
         Command::Verify(args) => verify::run(args, &cli.log.config()?),
+        Command::Repair(args) => repair::run(args, &cli.log.config()?),
         Command::Restore(args) => restore::run(args, &cli.log.config()?),
         Command::ProbeStore(args) => probe_store::run(args, cli.log.config()?),
         Command::Demo(args) => demo::run(args, cli.log.dir()),

@@ -8,7 +8,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use super::ending::Failure;
 use super::figures::parse_bytes;
 use crate::archive::Compression;
-use crate::config::{Config, DurableWith, FlushWith, Medium, TailPlace};
+use crate::config::{Config, DurableWith, FlushWith, Medium, TailPlace, WhenFull};
 
 const HEADING: &str = "Log (for every command)";
 
@@ -48,6 +48,21 @@ pub(super) struct LogArgs {
     /// How writes to NVMe become durable [default: the fastest as measured at open]
     #[arg(long, global = true, help_heading = HEADING, value_parser = named::<DurableWith>(&["odsync", "fdatasync", "linked"]))]
     durable: Option<DurableWith>,
+    /// Bytes that the NVMe tier may take [default: as many as there are]
+    #[arg(long, value_name = "BYTES", global = true, help_heading = HEADING, value_parser = parse_bytes)]
+    quota_bytes: Option<u64>,
+    /// Room set aside for recovery on a full disk [default: what it can need, at most 1G]
+    #[arg(long, value_name = "BYTES", global = true, help_heading = HEADING, value_parser = parse_bytes)]
+    reserve_bytes: Option<u64>,
+    /// Keeps what nobody needs while the NVMe tier holds no more than this [default: keeps nothing]
+    #[arg(long, value_name = "BYTES", global = true, help_heading = HEADING, value_parser = parse_bytes)]
+    retain_bytes_max: Option<u64>,
+    /// Keeps what nobody needs for so long, in milliseconds [default: keeps nothing]
+    #[arg(long, value_name = "MS", global = true, help_heading = HEADING)]
+    retain_ms_max: Option<u64>,
+    /// What an append does when there is no room
+    #[arg(long, global = true, help_heading = HEADING, value_parser = named::<WhenFull>(&["refuse", "throttle", "block"]))]
+    when_full: Option<WhenFull>,
     /// The flush instruction [default: the best there is]
     #[arg(long, global = true, help_heading = HEADING, value_parser = named::<FlushWith>(&["clwb", "clflushopt", "clflush", "none"]))]
     flush: Option<FlushWith>,
@@ -101,6 +116,11 @@ impl LogArgs {
         set_some(&mut config.nvme.path, self.nvme.clone());
         set_some(&mut config.nvme.segment_bytes, self.nvme_segment_bytes);
         set_some(&mut config.nvme.durable, self.durable);
+        set(&mut config.nvme.quota_bytes, &self.quota_bytes);
+        set_some(&mut config.nvme.reserve_bytes, self.reserve_bytes);
+        set(&mut config.nvme.retain.bytes_max, &self.retain_bytes_max);
+        set(&mut config.nvme.retain.ms_max, &self.retain_ms_max);
+        set(&mut config.tail.when_full, &self.when_full);
         set(&mut config.archive.address, &self.archive);
         set(&mut config.archive.endpoint, &self.endpoint);
         set(&mut config.archive.compression, &self.compression);
@@ -171,6 +191,9 @@ mod tests {
         }
         for name in ["odsync", "fdatasync", "linked"] {
             config(&["--durable", name]);
+        }
+        for name in ["refuse", "throttle", "block"] {
+            config(&["--when-full", name]);
         }
         for name in ["clwb", "clflushopt", "clflush", "none"] {
             config(&["--flush", name]);

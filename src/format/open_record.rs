@@ -2,15 +2,20 @@
 
 use tierlog_tiers::tail::Shutdowns;
 
-use super::Unreadable;
-use super::bytes::{Reader, Writer, seal_block, unseal_block};
+use super::bytes::{Reader, Writer, seal_block_of, unseal_block_of};
+use super::{Unreadable, ends};
 use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
 
 /// Bytes of a slot; a tier keeps two, written in turn.
 pub(crate) const OPEN_RECORD_BYTES: usize = 512 << 10;
 const MAGIC: [u8; 8] = *b"TIEROPN1";
+/// What is written: ends are packed. The version before it is read.
+pub(crate) const OPEN_RECORD_VERSION: u32 = 2;
+const FIRST_VERSION: u32 = 1;
 /// Of what was added behind the ranges.
 const SHUTDOWNS_VERSION: u32 = 1;
+const OPEN_BYTES: usize = 16;
+/// The first version's ranges, one by one.
 const RANGE_BYTES: usize = 32;
 const CLOSED: u32 = 1;
 const VOIDS: u32 = 2;
@@ -77,15 +82,27 @@ pub(crate) struct OpenRecord {
 }
 
 impl OpenRecord {
+    /// Whether it would still fit with another `opens` ended epochs in it, however far each lane went in them.
+    pub(crate) fn has_room_for(&self, opens: usize) -> bool {
+        // The open itself is noted too until the archive knows of it.
+        let more = opens * (ends::bytes_max(self.lanes) + OPEN_BYTES);
+        self.block().len() + more <= OPEN_RECORD_BYTES
+    }
+
     /// `None` when it does not fit a slot.
     pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+        let block = self.block();
+        (block.len() <= OPEN_RECORD_BYTES).then_some(block)
+    }
+
+    fn block(&self) -> Vec<u8> {
         let mut body = Writer::default();
         body.bytes(&self.log.0).u32(self.epoch.0).u32(self.flags()).u64(self.incarnation.0);
         body.u64(self.turn).bytes(&self.boot).u64(self.fingerprint).u32(self.lanes).u32(self.tail_segments);
         body.u64(self.tail_segment_bytes).u64(self.nvme_segment_bytes).u64(self.gsn.0).u64(self.claim);
         body.u32(self.archive.len() as u32)
             .u32(self.tails.len() as u32)
-            .u32(self.ranges.len() as u32)
+            .u32(ends::epochs(&self.ranges))
             .u32(self.opens.len() as u32);
         body.bytes(self.archive.as_bytes());
         for (epoch, incarnation) in &self.opens {
@@ -97,16 +114,13 @@ impl OpenRecord {
         for lane in 0..self.lanes as usize {
             body.u64(self.starts.get(lane).map_or(0, |lsn| lsn.0));
         }
-        for range in &self.ranges {
-            range.put(&mut body);
-        }
+        ends::put(&self.ranges, self.lanes, &mut body);
         body.u32(SHUTDOWNS_VERSION).u32(0);
         for tail in &self.tails {
             let known = tail.shutdowns.unwrap_or(Shutdowns { dimms: 0, count: 0 });
             body.u32(u32::from(tail.shutdowns.is_some())).u32(0).u64(known.dimms).u64(known.count);
         }
-        let block = seal_block(MAGIC, &body.0);
-        (block.len() <= OPEN_RECORD_BYTES).then_some(block)
+        seal_block_of(MAGIC, OPEN_RECORD_VERSION, &body.0)
     }
 
     fn flags(&self) -> u32 {
@@ -115,10 +129,14 @@ impl OpenRecord {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        Self::fields(&mut Reader(unseal_block(MAGIC, bytes)?)).ok_or(Unreadable::Damaged)
+        let (body, packed) = match unseal_block_of(MAGIC, OPEN_RECORD_VERSION, bytes) {
+            Err(Unreadable::Version(FIRST_VERSION)) => (unseal_block_of(MAGIC, FIRST_VERSION, bytes)?, false),
+            body => (body?, true),
+        };
+        Self::fields(&mut Reader(body), packed).ok_or(Unreadable::Damaged)
     }
 
-    fn fields(body: &mut Reader<'_>) -> Option<Self> {
+    fn fields(body: &mut Reader<'_>, packed: bool) -> Option<Self> {
         let (log, epoch, flags) = (LogId(body.id()?), Epoch(body.u32()?), body.u32()?);
         let (incarnation, turn) = (Incarnation(body.u64()?), body.u64()?);
         let (boot, fingerprint) = (body.id()?, body.u64()?);
@@ -127,7 +145,7 @@ impl OpenRecord {
         let (gsn, claim) = (Gsn(body.u64()?), body.u64()?);
         let (archive_len, tails, ranges, opens) = (body.u32()?, body.u32()?, body.u32()?, body.u32()?);
         let archive = String::from_utf8(body.bytes(archive_len as usize)?.to_vec()).ok()?;
-        let opens = body.many(opens, 16, |body| {
+        let opens = body.many(opens, OPEN_BYTES, |body| {
             let (epoch, _, incarnation) = (body.u32()?, body.u32()?, body.u64()?);
             Some((Epoch(epoch), Incarnation(incarnation)))
         })?;
@@ -136,7 +154,10 @@ impl OpenRecord {
             Some(TailRecord { id, medium, granularity_bytes, shutdowns: None })
         })?;
         let starts = body.many(lanes, 8, Reader::lsn)?;
-        let ranges = body.many(ranges, RANGE_BYTES, EpochRange::take)?;
+        let ranges = match packed {
+            true => ends::take(ranges, lanes, body)?,
+            false => body.many(ranges, RANGE_BYTES, EpochRange::take)?,
+        };
         // Added later: absent in older records, and whatever else follows is of a later program.
         if body.u32() == Some(SHUTDOWNS_VERSION) {
             body.u32()?;

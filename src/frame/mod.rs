@@ -5,11 +5,13 @@
 
 mod deps;
 mod header;
+mod pad;
 mod seal;
 mod verify;
 
 pub(crate) use deps::{Dep, decode_deps, deps_frame_bytes_max, encode_deps};
 pub(crate) use header::{FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, frame_bytes};
+pub(crate) use pad::pad;
 pub(crate) use seal::{Partial, Seal};
 pub(crate) use verify::{Bad, peek, verify, verify_in_place};
 

@@ -51,6 +51,8 @@ struct Open {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
     Yes,
+    /// In the next segment: [`Core::next_segment`] tells more.
+    Next,
     /// The ring is full until the drainer retires a segment.
     Full,
     /// The batch would not fit the ring.
@@ -140,16 +142,17 @@ impl<M: TailLane> Core<M> {
 
     /// Makes room for a payload of `len` bytes.
     #[inline]
-    pub(crate) fn make_room(&mut self, board: &Board, len: usize) -> Room {
+    pub(crate) fn make_room(&self, len: usize) -> Room {
         let bytes = frame_bytes(len);
         if self.ring.lsn.0 - self.unstamped.0 + bytes as u64 > self.batch_bytes_max {
             return Room::TooLarge;
         }
-        if self.ring.has(bytes + self.reserve) { Room::Yes } else { self.next_segment(board) }
+        if self.ring.has(bytes + self.reserve) { Room::Yes } else { Room::Next }
     }
 
+    /// Goes to the next segment, if there is one.
     #[cold]
-    fn next_segment(&mut self, board: &Board) -> Room {
+    pub(crate) fn next_segment(&mut self, board: &Board) -> Room {
         let Some(slot) = self.ring.free_slot(board) else { return Room::Full };
         // A filler follows: the frame before it can no longer be taken back.
         self.seal_pending(board, 0, Gsn(0));

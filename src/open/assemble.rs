@@ -20,6 +20,7 @@ use crate::number::Lane;
 use crate::order::Order;
 use crate::reaper::Errands;
 use crate::recover::live_ranges;
+use crate::repair::ScrubCounters;
 use crate::runs::{LaneRuns, Stability};
 
 /// The engine, which takes appends from now on.
@@ -29,7 +30,7 @@ pub(super) fn assemble<H: Host>(
     boot: [u8; 16],
     archiver: Option<Archiver>,
 ) -> Result<Arc<Engine<H::Tail>>> {
-    let Opening { places, geometry, record, marks, examined, pool, tails, .. } = opening;
+    let Opening { places, geometry, record, marks, examined, pool, tails, slots, .. } = opening;
     let host = places.host;
     let order = Arc::new(Order::new(host.clock(), host.clone()));
     let stamp =
@@ -90,6 +91,9 @@ pub(super) fn assemble<H: Host>(
         runs,
         pool,
         marks,
+        slots,
+        scrub: ScrubCounters::default(),
+        trimming: Mutex::default(),
         stability: Stability::new(geometry.lanes),
         archiver: archiver.map(Arc::new),
         errands: Errands::default(),

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tierlog_tiers::nvme::FileName;
+use tierlog_tiers::nvme::{BLOCK_BYTES, FileName};
 use tierlog_tiers::tail::TailRead;
 
 use super::assemble::assemble;
 use super::places::{Places, geometry_of, without_nvme};
-use super::record::{first_record, next_record, write_everywhere};
+use super::record::{check_room, first_record, next_record, write_everywhere};
 use crate::archive::{Archive, Archived, Archiver, Author, Claim};
 use crate::board::Water;
 use crate::catalogue::Entry;
@@ -20,7 +20,11 @@ use crate::format::{EpochRange, OpenRecord};
 use crate::host::{Env, Host};
 use crate::number::{Epoch, Incarnation, Lane, LogId, Lsn};
 use crate::recover::{Examined, Inputs, examine};
-use crate::runs::{Marks, Pool};
+use crate::runs::{Marks, Pool, PoolLimits, is_full};
+use crate::slot::Slots;
+
+/// The default reserve at most.
+const RESERVE_BYTES_MAX: u64 = 1 << 30;
 
 /// What an open found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +82,7 @@ pub(super) struct Opening<H: Host> {
     pub(super) examined: Examined,
     pub(super) pool: Pool,
     pub(super) tails: Vec<Arc<H::Tail>>,
+    pub(super) slots: Slots,
     archive: Option<Archive>,
     take_back: bool,
 }
@@ -110,19 +115,23 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     } else {
         Marks::open(&*places.nvme, &places.nvme_path, record.log, geometry.lanes, true)?
     };
+    let slots = Slots::open(places.nvme.clone(), &places.nvme_path, record.log, geometry.lanes, true)?;
     let began = host.now();
     let examined = look(&places, &record, geometry, &marks, &lost)?;
     let scanned = examined.scans.iter().map(|scan| scan.end.0 - scan.from.0).sum();
     let scan = Pass::of(scanned, &**host, began);
+    check_room(&record, &config, &examined)?;
     // A copy is never the one that takes an archive back.
     let take_back = config.adopt && !created && record.fingerprint == fingerprint;
     let archived = look_at_archive(&config, archive.as_ref(), &record, &examined, take_back)?;
 
     // From here on something is written.
-    host.sign(&config)?;
-    // The record that was read may lie in the device's cache, left there by an owner that was killed.
+    // What was read may lie in the device's cache, left there by an owner that was killed.
     places.superblock.file.flush().map_err(Error::io("the superblock"))?;
+    marks.flush()?;
+    slots.flush()?;
     let pool = new_pool(&places, &config, &geometry, &examined)?;
+    sign(&**host, &config, &pool)?;
     let began = host.now();
     let moved = super::settle::settle(&examined, &marks, &pool)?;
     let settle = Pass::of(moved, &**host, began);
@@ -143,7 +152,8 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
         tail.shutdowns = host.shutdowns(place);
     }
     let tails: Vec<Arc<H::Tail>> = taken.into_iter().map(|(tail, _)| tail).collect();
-    let mut opening = Opening { places, geometry, record, marks, examined, pool, tails, archive, take_back };
+    let mut opening =
+        Opening { places, geometry, record, marks, examined, pool, tails, slots, archive, take_back };
     opening.write_record()?;
     if created {
         // A tail that knows only the first turn is of a log that never began: making it was interrupted.
@@ -151,9 +161,21 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
         opening.write_record()?;
     }
     opening.drop_dead_segments();
+    opening.pool.recovered();
     opening.prepare_segments();
     let archiver = opening.claim(&config, archived)?;
     Ok((assemble(opening, config, boot, archiver)?, recovered))
+}
+
+/// Also on a full disk, with what the reserve gives.
+fn sign<H: Host>(host: &H, config: &Config, pool: &Pool) -> Result<()> {
+    match host.sign(config) {
+        Err(Error::Io { what, source }) if is_full(&source) => {
+            let given = pool.give_up_reserve().map_err(Error::io("the reserve"))?;
+            if given { host.sign(config) } else { Err(Error::Io { what, source }) }
+        }
+        signed => signed,
+    }
 }
 
 /// The record to go on from; `None` where a log is to be made, or making one was interrupted.
@@ -173,7 +195,9 @@ fn new_marks<H: Host>(places: &Places<H>, log: LogId, lanes: u32) -> Result<Mark
     for name in places.nvme.files().map_err(Error::io(path.clone()))? {
         match name {
             FileName::Superblock => {}
-            FileName::Watermarks => places.nvme.remove(name).map_err(Error::io(path.clone()))?,
+            FileName::Watermarks | FileName::Slots | FileName::Reserve => {
+                places.nvme.remove(name).map_err(Error::io(path.clone()))?
+            }
             FileName::Segment(number) => {
                 let path = places.nvme_path.join(format!("{number:08}.seg"));
                 let what = "a segment where there is no log".to_string();
@@ -283,10 +307,15 @@ fn new_pool<H: Host>(
     examined: &Examined,
 ) -> Result<Pool> {
     let files = places.nvme.files().map_err(Error::io(places.nvme_path.display().to_string()))?;
-    let number = |name: &FileName| if let FileName::Segment(number) = name { Some(*number) } else { None };
-    let next = files.iter().filter_map(number).max().map_or(1, |number| number + 1);
-    let (nvme, spare, free) = (places.nvme.clone(), config.nvme.spare_segments, examined.free.clone());
-    Ok(Pool::new(nvme, geometry.nvme_segment_bytes, spare, free, next))
+    let reserve = config.nvme.reserve_bytes.unwrap_or(geometry.recovery_bytes().min(RESERVE_BYTES_MAX));
+    let limits = PoolLimits {
+        segment_bytes: geometry.nvme_segment_bytes,
+        spare: config.nvme.spare_segments as usize,
+        free_max: config.nvme.spare_segments as usize + geometry.lanes.max(8) as usize,
+        quota_bytes: config.nvme.quota_bytes,
+        reserve_bytes: reserve.next_multiple_of(BLOCK_BYTES as u64),
+    };
+    Ok(Pool::new(places.nvme.clone(), limits, &files, examined.free.clone()))
 }
 
 fn lanes_recovered(examined: &Examined) -> Vec<LaneRecovered> {
@@ -312,6 +341,9 @@ impl<H: Host> Opening<H> {
 
     /// The first commits need not wait for their segment files. What cannot be made now is tried again later, and said.
     fn prepare_segments(&self) {
+        if let Err(error) = self.pool.refill_reserve() {
+            tracing::warn!(%error, "no room for the reserve: a recovery on a full disk may not be possible");
+        }
         let made = std::iter::repeat_with(|| self.pool.prepare())
             .take_while(|made| matches!(made, Ok(true)))
             .count();
@@ -325,9 +357,14 @@ impl<H: Host> Opening<H> {
                 |range: &&EpochRange| (range.epoch, range.lane) == (entry.header.epoch, entry.header.lane);
             self.record.ranges.iter().find(range).is_none_or(|range| entry.header.first >= range.end)
         };
-        for entry in self.examined.media.catalogue_mut().take_if(dead) {
-            self.pool.give_back(entry.file);
+        let media = &self.examined.media;
+        let mut gone = media.catalogue_mut().take_if(dead);
+        for lane in media.lanes() {
+            // A crash may have come between the watermark and the next use of the files.
+            let trimmed = media.board.water(lane, Water::Trimmed);
+            gone.extend(media.catalogue_mut().take_below(lane, trimmed));
         }
+        gone.iter().for_each(|entry| self.pool.give_back(entry.file));
     }
 
     fn author(&self) -> Author {

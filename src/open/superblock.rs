@@ -9,7 +9,7 @@ use tierlog_tiers::tail::{Fault, Tail, TailRead};
 
 use crate::error::{Error, Refusal, Result};
 use crate::format::{
-    FORMAT_VERSION, OPEN_RECORD_BYTES, OpenRecord, Reader, TailRecord, Unreadable, Writer, block_bytes,
+    OPEN_RECORD_BYTES, OPEN_RECORD_VERSION, OpenRecord, Reader, TailRecord, Unreadable, Writer, block_bytes,
     seal_block, unseal_block,
 };
 
@@ -61,11 +61,7 @@ impl Superblock {
 }
 
 fn encode(record: &OpenRecord) -> Result<Vec<u8>> {
-    let full = || {
-        Error::Config(
-            "too many epochs are live for the open record: checkpoint, so that old segments go".into(),
-        )
-    };
+    let full = || Error::Config("the open record is full: checkpoint, so that old segments go".into());
     record.encode().ok_or_else(full)
 }
 
@@ -81,7 +77,7 @@ pub(crate) fn newest(path: &Path, slots: Vec<Result<OpenRecord, Unreadable>>) ->
             Ok(_) | Err(Unreadable::Blank) => {}
             Err(Unreadable::Damaged) => damaged += 1,
             Err(Unreadable::Version(version)) => {
-                return Err(Refusal::Newer { path: path.into(), version, known: FORMAT_VERSION }.into());
+                return Err(Refusal::Newer { path: path.into(), version, known: OPEN_RECORD_VERSION }.into());
             }
         }
     }

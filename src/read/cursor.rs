@@ -283,8 +283,12 @@ impl LaneCursor {
             if entry.header.incarnation != range.incarnation {
                 continue;
             }
-            let file = self.media.nvme.open(FileName::Segment(entry.file), false);
-            let file = file.map_err(|error| system(entry.file, error))?;
+            let file = match self.media.nvme.open(FileName::Segment(entry.file), false) {
+                Ok(file) => file,
+                // Trimmed, and taken away since.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(system(entry.file, error)),
+            };
             let mut cursor = SegmentCursor::new(entry, file);
             match seek(&mut cursor, self.at, into)? {
                 Ok(header) => {

@@ -107,6 +107,14 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
         let end = ranges[lane.0 as usize].last().map_or(start, |range| range.end.max(start));
         media.board.publish(lane, end);
         media.board.raise_water(lane, Water::Trimmed, marks.of(lane).trimmed);
+        // What an open begins with is on NVMe, and so is what its watermark says.
+        let mark = marks.of(lane);
+        let same = (mark.epoch, mark.incarnation) == (record.epoch, record.incarnation);
+        media.board.raise_water(
+            lane,
+            Water::Drained,
+            start.max(if same { mark.drained } else { start }).min(end),
+        );
         media.board.raise_water(lane, Water::Stable, end);
         if record.closed {
             media.board.raise_water(lane, Water::Durable, end);

@@ -23,7 +23,7 @@ use crate::media::{Horizon, Media};
 use crate::number::{Epoch, Lane, LogId, Lsn};
 use crate::open::{self, SUPERBLOCK_BYTES, Superblock};
 use crate::read::SegmentCursor;
-use crate::runs::{Frames, LaneRuns, Marks, Pool, RunFrames, Sink};
+use crate::runs::{Frames, LaneRuns, Marks, Pool, PoolLimits, RunFrames, Sink};
 
 /// Written between two waits for the device.
 const SETTLE_BYTES: u64 = 64 << 20;
@@ -59,7 +59,7 @@ impl Target {
         }
         let path = config.nvme_path();
         let nvme = host.nvme(&Config { create: true, ..config.clone() })?;
-        let (catalogue, free, next) = left_behind(&*nvme, &path, log, geometry.lanes)?;
+        let (catalogue, free, files) = left_behind(&*nvme, &path, log, geometry.lanes)?;
         let (kept, frame_bytes_kept) = read_back(&*nvme, &catalogue, geometry.lanes)?;
         let marks = Marks::create(&*nvme, log, geometry.lanes)?;
         let page = Page::heap(Board::words(&geometry)).map_err(|error| open::map_error(config, error))?;
@@ -77,7 +77,7 @@ impl Target {
             host.clone(),
             false,
         );
-        let pool = Pool::new(nvme.clone(), geometry.nvme_segment_bytes, 0, free, next);
+        let pool = Pool::new(nvme.clone(), PoolLimits::plain(geometry.nvme_segment_bytes), &files, free);
         let queue = nvme.queue().map_err(Error::io("a queue of runs"))?;
         let mut target = Target {
             nvme,
@@ -247,13 +247,13 @@ fn not_empty(path: &std::path::Path) -> Error {
 }
 
 /// What lies in the directory: nothing, or an interrupted restore of this log. Its segments, files that hold nothing, and
-/// the next number.
+/// all there are.
 fn left_behind(
     nvme: &dyn Nvme,
     path: &std::path::Path,
     log: LogId,
     lanes: u32,
-) -> Result<(Catalogue, Vec<u32>, u32)> {
+) -> Result<(Catalogue, Vec<u32>, Vec<FileName>)> {
     let failed = || Error::io(path.display().to_string());
     let files = nvme.files().map_err(failed())?;
     if files.contains(&FileName::Superblock) {
@@ -269,9 +269,7 @@ fn left_behind(
     for number in found.damaged {
         nvme.remove(FileName::Segment(number)).map_err(failed())?;
     }
-    let number = |name: &FileName| if let FileName::Segment(number) = name { Some(*number) } else { None };
-    let next = files.iter().filter_map(number).max().map_or(1, |number| number + 1);
-    Ok((found.catalogue, found.free, next))
+    Ok((found.catalogue, found.free, files))
 }
 
 /// Verifies what an interrupted restore wrote; per lane up to the first frame that is not there.

@@ -1,5 +1,5 @@
 //! The keeper: one thread that keeps what others rely on near: segment files ready, the clock slewed, the closed stamp of
-//! views fresh.
+//! views fresh, slots and retention within their limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,15 @@ use std::time::Duration;
 use tierlog_tiers::tail::Tail;
 
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::host::{Bell, Worker};
 use crate::number::{Gsn, Lsn};
+use crate::runs::is_full;
 
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 const SLEW_EVERY: Duration = Duration::from_secs(1);
+/// How often slots are held to their limits, and retention to its own.
+const TEND_EVERY: Duration = Duration::from_millis(200);
 
 /// A stamp that was closed: a view may merge to it once all that it may cover is stable.
 struct Candidate {
@@ -29,12 +33,13 @@ pub(crate) struct Keeper<T: Tail> {
     /// Known to be at or below the stamp that views merge to.
     closed: Vec<Lsn>,
     slewed: Duration,
+    tended: Duration,
 }
 
 impl<T: Tail> Keeper<T> {
     pub(crate) fn new(engine: Arc<Engine<T>>) -> Self {
         let slewed = engine.env.now();
-        Keeper { engine, candidate: None, closed: Vec::new(), slewed }
+        Keeper { engine, candidate: None, closed: Vec::new(), slewed, tended: slewed }
     }
 }
 
@@ -50,6 +55,12 @@ impl<T: Tail> Worker for Keeper<T> {
             engine.order.clock().slew();
             self.slewed = now;
         }
+        if now - self.tended >= TEND_EVERY {
+            self.tended = now;
+            if let Err(error) = tend(engine) {
+                tracing::warn!(%error, "slots and retention could not be seen to; trying again");
+            }
+        }
         match engine.pool.prepare() {
             Ok(_) => Some(LOOK_EVERY),
             Err(error) => {
@@ -61,6 +72,23 @@ impl<T: Tail> Worker for Keeper<T> {
 
     fn bell(&self) -> Arc<Bell> {
         self.engine.stop.bell.clone()
+    }
+}
+
+/// Breaks slots that hold back too much, gives up what is kept no longer, and sets the reserve aside again.
+fn tend<T: Tail>(engine: &Arc<Engine<T>>) -> Result<()> {
+    let ends: Vec<Lsn> = engine.media.lanes().map(|lane| engine.stable(lane)).collect();
+    let now = Gsn(engine.order.clock().now_ns());
+    let broken = engine.slots.break_overdue(&ends, now)?;
+    for slot in &broken {
+        tracing::error!(slot, "slot broken by its limit: what it held back may go");
+    }
+    if !broken.is_empty() || engine.config.nvme.retain.keeps() {
+        engine.trim()?;
+    }
+    match engine.pool.refill_reserve() {
+        Err(error) if !is_full(&error) => Err(Error::io("the reserve of the NVMe tier")(error)),
+        _ => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::board::Water;
 use crate::catalogue::Entry;
 use crate::error::{Error, Result};
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::frame::{HEADER_BYTES, Header, Kind, Seal};
+use crate::frame::{Header, Seal, pad};
 use crate::media::Media;
 use crate::number::{Gsn, Lane, Lsn};
 use crate::read::LaneCursor;
@@ -208,7 +208,7 @@ impl LaneRuns {
                 pool.make_for(BLOCK_BYTES as u64 + blocks).map(|(number, file)| (number, file, true))
             }
         };
-        let (number, file, made) = taken.map_err(Error::io("a segment of the NVMe tier"))?;
+        let (number, file, made) = taken.map_err(|error| no_room(self.range.lane, error))?;
         progress.waited_for_segment |= made;
         self.sequence += 1;
         let header = SegmentHeader {
@@ -261,20 +261,7 @@ impl LaneRuns {
         if rest == 0 {
             return;
         }
-        let mut header = Header {
-            len: (rest - HEADER_BYTES) as u32,
-            crc: 0,
-            lsn: self.copied,
-            gsn: Gsn(0),
-            kind: Kind::Pad,
-            flags: 0,
-            epoch: self.seal.epoch,
-            stream: 0,
-        };
-        header.crc = self.seal.over_header(header.lsn, header.len).finish(header.tail_word(), header.gsn);
-        let pad = &mut self.buffer[self.filled..self.filled + rest];
-        pad.fill(0);
-        pad[..HEADER_BYTES].copy_from_slice(&header.encode());
+        pad(&self.seal, self.copied, &mut self.buffer[self.filled..self.filled + rest]);
         self.filled += rest;
     }
 
@@ -308,6 +295,17 @@ impl LaneRuns {
         progress.bytes += whole as u64;
         progress.runs += 1;
         Ok(())
+    }
+}
+
+/// Nothing was lost where there is only no room for another segment: the run can be tried again.
+fn no_room(lane: Lane, error: io::Error) -> Error {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => {
+            Error::NoRoom { lane, why: format!("no room for a segment of the NVMe tier: {error}") }
+        }
+        _ => Error::io("a segment of the NVMe tier")(error),
     }
 }
 

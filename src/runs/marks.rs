@@ -59,6 +59,11 @@ impl Marks {
         Ok(Marks { file, lanes: marks })
     }
 
+    /// Makes durable what was read: segments are given back on its word.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.file.flush().map_err(Error::io("the file watermarks"))
+    }
+
     pub(crate) fn of(&self, lane: Lane) -> Watermark {
         *self.lanes[lane.0 as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }

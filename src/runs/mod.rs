@@ -2,7 +2,7 @@
 //!
 //! Contents: [`pool`] (segment files ready to be written), [`frames`] (where runs get their frames), [`lane_runs`] (a lane's place on NVMe, behind its run lock), [`locks`] (who writes a run, and when),
 //! [`stability`] (what is durable together with all that it depends on), [`marks`] (the watermark file), [`retire`]
-//! (giving tail and NVMe segments back), [`drainer`] and [`keeper`] (the background workers).
+//! (giving tail segments back), [`retain`] (what may go of NVMe, and what is kept all the same), [`drainer`] and [`keeper`] (the background workers).
 
 mod drainer;
 mod frames;
@@ -11,6 +11,7 @@ mod lane_runs;
 mod locks;
 mod marks;
 mod pool;
+mod retain;
 mod retire;
 mod stability;
 
@@ -20,6 +21,7 @@ pub(crate) use keeper::Keeper;
 pub(crate) use lane_runs::{Frames, LaneRuns, Sink, prove};
 pub(crate) use locks::RunLocks;
 pub(crate) use marks::Marks;
-pub(crate) use pool::Pool;
-pub(crate) use retire::trim;
+pub(crate) use pool::{Pool, PoolLimits, is_full};
+pub use retain::{HeldBy, Retention};
+pub(crate) use retain::{hold, plan, trim};
 pub(crate) use stability::Stability;

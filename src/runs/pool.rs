@@ -1,17 +1,41 @@
-//! Segment files ready to be written: made ahead of need, recycled in place.
+//! Segment files ready to be written: made ahead of need, recycled in place, within the quota; and the reserve.
+//!
+//! Invariants: without room `take` changes nothing and may be called again; the reserve is given to recovery alone.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
 
 use tierlog_tiers::nvme::{FileName, Nvme, NvmeFile};
+use tierlog_tiers::sync::atomic::{AtomicBool, Ordering};
 use tierlog_tiers::sync::{Mutex, MutexGuard};
+
+/// What a pool goes by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolLimits {
+    pub(crate) segment_bytes: u64,
+    /// Files kept ready.
+    pub(crate) spare: usize,
+    /// Free files beyond are removed.
+    pub(crate) free_max: usize,
+    /// For segments and the reserve together; 0 is any.
+    pub(crate) quota_bytes: u64,
+    pub(crate) reserve_bytes: u64,
+}
+
+impl PoolLimits {
+    /// No spare, no quota, no reserve.
+    pub(crate) fn plain(segment_bytes: u64) -> Self {
+        PoolLimits { segment_bytes, spare: 0, free_max: usize::MAX, quota_bytes: 0, reserve_bytes: 0 }
+    }
+}
 
 /// Files that hold nothing that counts; what is stale in them never validates.
 #[derive(Debug)]
 pub(crate) struct Pool {
     nvme: Arc<dyn Nvme>,
-    segment_bytes: u64,
-    spare: usize,
+    limits: PoolLimits,
+    /// The log is not open yet: what is needed now may take the reserve, and pass the quota.
+    recovering: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -19,17 +43,25 @@ pub(crate) struct Pool {
 struct State {
     free: Vec<u32>,
     next: u32,
+    /// All segment files, whatever they hold.
+    files: u64,
+    /// Bytes of the reserve that is there.
+    reserved: u64,
 }
 
 impl Pool {
-    pub(crate) fn new(
-        nvme: Arc<dyn Nvme>,
-        segment_bytes: u64,
-        spare: u32,
-        free: Vec<u32>,
-        next: u32,
-    ) -> Self {
-        Pool { nvme, segment_bytes, spare: spare as usize, state: Mutex::new(State { free, next }) }
+    /// `files` is what lies in the directory, `free` which segments of it hold nothing.
+    pub(crate) fn new(nvme: Arc<dyn Nvme>, limits: PoolLimits, files: &[FileName], free: Vec<u32>) -> Self {
+        let number =
+            |name: &FileName| if let FileName::Segment(number) = name { Some(*number) } else { None };
+        let next = files.iter().filter_map(number).max().map_or(1, |number| number + 1);
+        let there = files.contains(&FileName::Reserve);
+        // One that cannot be looked at still gives room; it is made anew when the log is open.
+        let reserved =
+            if there { nvme.open(FileName::Reserve, false).map_or(1, |file| file.len().max(1)) } else { 0 };
+        let files = files.iter().filter_map(number).count() as u64;
+        let state = Mutex::new(State { free, next, files, reserved });
+        Pool { nvme, limits, recovering: AtomicBool::new(true), state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -39,48 +71,129 @@ impl Pool {
     /// A file open for writing, and whether it had to be made now.
     ///
     /// # Errors
-    /// As the system says.
+    /// `QuotaExceeded` or `StorageFull` without room; otherwise as the system says.
     pub(crate) fn take(&self) -> io::Result<(u32, Arc<dyn NvmeFile>, bool)> {
         loop {
             let Some(number) = self.state().free.pop() else { break };
             let file = self.nvme.open(FileName::Segment(number), true)?;
-            if file.len() == self.segment_bytes {
+            if file.len() == self.limits.segment_bytes {
                 return Ok((number, file, false));
             }
             // Left unfinished by a killed process, or made for a single pass.
             drop(file);
-            self.nvme.remove(FileName::Segment(number))?;
+            self.remove(number)?;
         }
         let (number, file) = self.make()?;
         Ok((number, file, true))
     }
 
+    fn remove(&self, number: u32) -> io::Result<()> {
+        self.nvme.remove(FileName::Segment(number))?;
+        self.state().files -= 1;
+        Ok(())
+    }
+
     fn make(&self) -> io::Result<(u32, Arc<dyn NvmeFile>)> {
-        let number = self.number();
-        Ok((number, self.nvme.create(FileName::Segment(number), self.segment_bytes)?))
+        self.make_by(|name| self.nvme.create(name, self.limits.segment_bytes))
     }
 
     /// A new file of `bytes`, at most a segment's, that is written once, from its beginning to its end.
     ///
     /// # Errors
-    /// As the system says.
+    /// As for [`take`](Pool::take).
     pub(crate) fn make_for(&self, bytes: u64) -> io::Result<(u32, Arc<dyn NvmeFile>)> {
-        let (number, bytes) = (self.number(), bytes.min(self.segment_bytes));
-        Ok((number, self.nvme.allocate(FileName::Segment(number), bytes)?))
+        let bytes = bytes.min(self.limits.segment_bytes);
+        self.make_by(|name| self.nvme.allocate(name, bytes))
     }
 
-    fn number(&self) -> u32 {
-        let mut state = self.state();
-        state.next += 1;
-        state.next - 1
+    fn make_by(
+        &self,
+        create: impl Fn(FileName) -> io::Result<Arc<dyn NvmeFile>>,
+    ) -> io::Result<(u32, Arc<dyn NvmeFile>)> {
+        let number = {
+            let mut state = self.state();
+            self.check_quota(&state)?;
+            state.next += 1;
+            state.files += 1;
+            state.next - 1
+        };
+        let name = FileName::Segment(number);
+        let mut made = create(name);
+        if made.as_ref().is_err_and(is_full) && self.give_up_reserve()? {
+            made = create(name);
+        }
+        if made.is_err() {
+            self.state().files -= 1;
+        }
+        Ok((number, made?))
     }
 
-    /// Makes a file if there are fewer than asked for. True if it did.
+    fn check_quota(&self, state: &State) -> io::Result<()> {
+        let (PoolLimits { segment_bytes, quota_bytes, .. }, reserve) = (self.limits, state.reserved);
+        let wanted = (state.files + 1) * segment_bytes + reserve;
+        if quota_bytes == 0 || wanted <= quota_bytes || self.recovering.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let what = format!(
+            "{} segments of {segment_bytes} bytes and {reserve} in reserve leave no space within nvme.quota_bytes = {quota_bytes}",
+            state.files
+        );
+        Err(io::Error::new(io::ErrorKind::QuotaExceeded, what))
+    }
+
+    /// Gives the reserve up for a recovery that has no room. False if there is none to give.
     ///
     /// # Errors
     /// As the system says.
+    pub(crate) fn give_up_reserve(&self) -> io::Result<bool> {
+        let mut state = self.state();
+        if state.reserved == 0 || !self.recovering.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        tracing::warn!("the disk is full: recovery takes the reserve");
+        self.nvme.remove(FileName::Reserve)?;
+        state.reserved = 0;
+        Ok(true)
+    }
+
+    /// The log is open: from here on the quota counts, and the reserve is not to be had.
+    pub(crate) fn recovered(&self) {
+        self.recovering.store(false, Ordering::Relaxed);
+    }
+
+    /// Sets the reserve aside if it is not; leaves it where the quota has no room for it.
+    ///
+    /// # Errors
+    /// `StorageFull` while there is no room for it; otherwise as the system says.
+    pub(crate) fn refill_reserve(&self) -> io::Result<()> {
+        let mut state = self.state();
+        let PoolLimits { segment_bytes, quota_bytes, reserve_bytes, .. } = self.limits;
+        if state.reserved == reserve_bytes {
+            return Ok(());
+        }
+        if state.reserved > 0 {
+            self.nvme.remove(FileName::Reserve)?;
+            state.reserved = 0;
+        }
+        let over = quota_bytes > 0 && state.files * segment_bytes + reserve_bytes > quota_bytes;
+        if reserve_bytes > 0 && !over {
+            self.nvme.allocate(FileName::Reserve, reserve_bytes)?;
+            state.reserved = reserve_bytes;
+        }
+        Ok(())
+    }
+
+    /// Makes a file if there are fewer than asked for, or removes one if there are far more. True if it did.
+    ///
+    /// # Errors
+    /// As for [`take`](Pool::take).
     pub(crate) fn prepare(&self) -> io::Result<bool> {
-        if self.state().free.len() >= self.spare {
+        let free = self.state().free.len();
+        if free > self.limits.free_max {
+            let surplus = self.state().free.pop();
+            return surplus.map_or(Ok(false), |number| self.remove(number).map(|()| true));
+        }
+        if free >= self.limits.spare {
             return Ok(false);
         }
         let (number, file) = self.make()?;
@@ -89,14 +202,17 @@ impl Pool {
         Ok(true)
     }
 
+    pub(crate) fn nvme(&self) -> &dyn Nvme {
+        &*self.nvme
+    }
+
     /// Takes a file back whose frames are not needed any more.
     pub(crate) fn give_back(&self, number: u32) {
-        let name = FileName::Segment(number);
-        let len = self.nvme.open(name, false).map(|file| file.len());
+        let len = self.nvme.open(FileName::Segment(number), false).map(|file| file.len());
         match len {
             // Made for a single pass: an overwrite could be more than that.
-            Ok(len) if len != self.segment_bytes => {
-                if let Err(error) = self.nvme.remove(name) {
+            Ok(len) if len != self.limits.segment_bytes => {
+                if let Err(error) = self.remove(number) {
                     tracing::warn!(%error, "a segment file that is not needed stays");
                 }
             }
@@ -107,6 +223,17 @@ impl Pool {
     pub(crate) fn free(&self) -> usize {
         self.state().free.len()
     }
+
+    /// Bytes of all segment files, and of the reserve if it is there.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        let state = self.state();
+        (state.files * self.limits.segment_bytes, state.reserved)
+    }
+}
+
+/// Whether the system has no more room, for this user or at all.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 #[cfg(test)]
@@ -121,7 +248,7 @@ mod tests {
     fn files_made_for_one_pass_are_not_used_again() {
         let dir = tempfile::tempdir().unwrap();
         let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
-        let pool = Pool::new(nvme.clone(), SEGMENT_BYTES, 0, Vec::new(), 1);
+        let pool = Pool::new(nvme.clone(), PoolLimits::plain(SEGMENT_BYTES), &[], Vec::new());
         let lens = [4096, SEGMENT_BYTES, 2 * SEGMENT_BYTES].map(|bytes| {
             let (number, file) = pool.make_for(bytes).unwrap();
             (number, file.len())
@@ -141,7 +268,8 @@ mod tests {
         for (number, len) in [(1, SEGMENT_BYTES), (2, 4096)] {
             drop(nvme.create(FileName::Segment(number), len).unwrap());
         }
-        let pool = Pool::new(nvme.clone(), SEGMENT_BYTES, 0, vec![1, 2], 3);
+        let pool =
+            Pool::new(nvme.clone(), PoolLimits::plain(SEGMENT_BYTES), &nvme.files().unwrap(), vec![1, 2]);
         let (number, file, made) = pool.take().unwrap();
         assert_eq!((number, file.len(), made), (1, SEGMENT_BYTES, false), "2 was left unfinished");
         drop(file);

@@ -1,8 +1,8 @@
-//! Giving segments back: tail slots whose frames are proved on NVMe, NVMe segments that nobody needs.
+//! Giving tail slots back, once their frames are proved on NVMe.
 
 use std::sync::Arc;
 
-use super::{LaneRuns, Marks, Pool};
+use super::{LaneRuns, Marks};
 use crate::board::Water;
 use crate::error::Result;
 use crate::media::Media;
@@ -41,20 +41,4 @@ pub(crate) fn retire_slots(
         media.board.free_slot(lane, *slot);
     }
     Ok(ripe.len() as u64)
-}
-
-/// Drops what lies below `keep` on NVMe for good, whole segments at a time. The watermark is durable before a file can be
-/// written again.
-pub(crate) fn trim(media: &Media, marks: &Marks, pool: &Pool, lane: Lane, keep: Lsn) -> Result<()> {
-    if keep <= media.board.water(lane, Water::Trimmed) {
-        return Ok(());
-    }
-    marks.set(lane, |mark| mark.trimmed = mark.trimmed.max(keep))?;
-    media.board.raise_water(lane, Water::Trimmed, keep);
-    let gone = media.catalogue_mut().take_below(lane, keep);
-    for entry in gone {
-        tracing::debug!(lane = lane.0, file = entry.file, "segment trimmed");
-        pool.give_back(entry.file);
-    }
-    Ok(())
 }

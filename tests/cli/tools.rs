@@ -101,3 +101,62 @@ fn marks_are_listed_by_stamp() {
     let nowhere = place.path("nowhere");
     run(&mut place.command_in(&nowhere, &["mark", "x"]), b"").refused(2, "there is no log here");
 }
+
+#[test]
+fn slots_and_checkpoints_from_the_command_line() {
+    let place = Place::with(&["--emulated"]);
+    let text: String = (0..400).map(|n| format!("{n:04000}\n")).collect();
+    place.append(&[], text.as_bytes()).done();
+    place.run(&["mark", "all"]).done();
+    place.run(&["slot", "create", "billing", "--bytes-max", "1G"]).done();
+    place.run(&["slot", "create", "billing"]).refused(2, "already");
+    let info = place.run(&["info", "--json"]).json();
+    assert_eq!(info["lanes"][0]["held_by"], "checkpoint");
+    place.run(&["checkpoint", "--at-mark", "none"]).refused(2, "no mark");
+    place.run(&["checkpoint", "--at-mark", "all"]).done();
+    let info = place.run(&["info"]).text();
+    assert!(
+        info.contains("held back there by: slot billing") && info.contains("slot     billing: holds"),
+        "{info}"
+    );
+    let slots = lines(&place.run(&["slot", "list", "--json"]).text());
+    assert_eq!(
+        (slots.len(), slots[0]["name"].as_str(), slots[0]["bytes_max"].as_u64()),
+        (1, Some("billing"), Some(1 << 30))
+    );
+    assert_eq!(crate::tierlog::records(&place, &[]).len(), 400);
+    place.run(&["slot", "drop", "billing"]).done();
+    place.run(&["slot", "drop", "billing"]).refused(1, "no slot");
+    assert!(place.run(&["slot", "list"]).text().is_empty());
+    assert!(crate::tierlog::records(&place, &[]).len() < 200, "nothing needs them any more");
+}
+
+#[test]
+fn repair_says_what_it_does_and_exits_by_what_it_left() {
+    let place = Place::with(&["--emulated"]);
+    let text: String = (0..100).map(|n| format!("record {n}\n")).collect();
+    place.append(&["--archive", place.path("objects").to_str().unwrap()], text.as_bytes()).done();
+    assert_eq!(place.run(&["repair"]).text(), "nothing to repair\n");
+    let segments = std::fs::read_dir(place.path("log/nvme")).unwrap().map(|entry| entry.unwrap().path());
+    let (path, at) = segments
+        .filter(|path| path.extension().is_some_and(|ending| ending == "seg"))
+        .find_map(|path| {
+            let bytes = std::fs::read(&path).unwrap();
+            bytes.windows(9).position(|window| window == b"record 50").map(|at| (path, at))
+        })
+        .unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let lost = place.run(&["repair", "--dry-run"]);
+    assert_eq!(lost.code, Some(3), "{}", lost.err);
+    assert!(String::from_utf8(lost.out).unwrap().starts_with("cannot mend lane 0"));
+    let objects = place.path("objects");
+    let archive = ["--archive", objects.to_str().unwrap()];
+    let said = place.run(&["repair", "--dry-run", archive[0], archive[1]]).text();
+    assert!(said.starts_with("mend lane 0 epoch 1 0..") && said.ends_with("nothing was done\n"), "{said}");
+    let done = place.run(&["repair", archive[0], archive[1]]).text();
+    assert!(done.contains("done; see "), "{done}");
+    place.run(&["verify"]).done();
+    assert_eq!(crate::tierlog::records(&place, &[]).len(), 100);
+}

@@ -13,7 +13,7 @@ use crate::lane::Core;
 use crate::media::{Media, RINGS_AT};
 use crate::number::{Lane, Lsn};
 use crate::read::LaneCursor;
-use crate::runs::{LaneRuns, Pool, Sink, TailFrames};
+use crate::runs::{LaneRuns, Pool, PoolLimits, Sink, TailFrames};
 
 const LANE: Lane = Lane(0);
 const WORD: u64 = 0x5a5a_0001;
@@ -93,7 +93,8 @@ fn a_frame_is_in_one_tier_at_least() {
 
 /// The first slot's frame goes to NVMe, as a drainer does it under the run lock.
 fn drain(media: &Arc<Media>) {
-    let pool = Pool::new(media.nvme.clone(), media.geometry.nvme_segment_bytes, 0, Vec::new(), 0);
+    let limits = PoolLimits::plain(media.geometry.nvme_segment_bytes);
+    let pool = Pool::new(media.nvme.clone(), limits, &[], Vec::new());
     let mut runs = LaneRuns::new(media, range(LANE), Lsn(0), 0);
     let upto = Lsn(media.geometry.slot_bytes());
     runs.write(media, &pool, &mut TailFrames::new(media), upto, true, &mut Sink::Now).unwrap();

@@ -188,7 +188,11 @@ pub(super) fn core<M: TailLane>(memory: M, lane: Lane, geometry: &Geometry) -> C
 
 /// Appends one frame of one word; false if the ring is full.
 pub(super) fn append<M: TailLane>(core: &mut Core<M>, board: &Board, word: u64) -> bool {
-    let room = core.make_room(board, 8) == Room::Yes;
+    let mut room = core.make_room(8);
+    if room == Room::Next {
+        room = core.next_segment(board);
+    }
+    let room = room == Room::Yes;
     if room {
         core.append(board, 0, &word.to_le_bytes());
     }

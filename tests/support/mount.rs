@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
-/// A tmpfs, taken down when dropped.
+/// A file system, taken down when dropped.
 #[derive(Debug)]
 pub struct Mount {
     dir: tempfile::TempDir,
+    /// What a loop device lies on.
+    _image: Option<tempfile::NamedTempFile>,
 }
 
 impl Mount {
@@ -17,8 +19,30 @@ impl Mount {
         command
             .args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=0700"), "tierlog-test"])
             .arg(dir.path());
+        Mount::by(command, dir, None)
+    }
+
+    /// An ext4 on a loop device of that size; `None`, said and counted by the caller, where this user may not.
+    pub fn ext4(bytes: u64) -> Option<Mount> {
+        let (dir, image) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        image.as_file().set_len(bytes).unwrap();
+        let made = Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0"]).arg(image.path()).output();
+        if !made.is_ok_and(|output| output.status.success()) {
+            println!("skipped: no mkfs.ext4 here");
+            return None;
+        }
+        let mut command = Command::new("mount");
+        command.args(["-o", "loop"]).arg(image.path()).arg(dir.path());
+        Mount::by(command, dir, Some(image))
+    }
+
+    fn by(
+        mut command: Command,
+        dir: tempfile::TempDir,
+        image: Option<tempfile::NamedTempFile>,
+    ) -> Option<Mount> {
         match command.output() {
-            Ok(output) if output.status.success() => Some(Mount { dir }),
+            Ok(output) if output.status.success() => Some(Mount { dir, _image: image }),
             Ok(output) => {
                 println!("skipped: no mount here: {}", String::from_utf8_lossy(&output.stderr).trim());
                 None
@@ -28,6 +52,25 @@ impl Mount {
                 None
             }
         }
+    }
+
+    /// Takes what room is left, to the last block, with a file beside what is there.
+    pub fn fill_up(&self) {
+        use std::io::Write;
+        let ballast = std::fs::File::options().create(true).append(true).open(self.ballast()).unwrap();
+        for step in [1 << 20, 64 << 10, 4 << 10] {
+            while (&ballast).write_all(&vec![1; step]).is_ok() {}
+            ballast.sync_all().unwrap();
+        }
+    }
+
+    /// Gives it back.
+    pub fn make_room(&self) {
+        std::fs::remove_file(self.ballast()).unwrap();
+    }
+
+    fn ballast(&self) -> std::path::PathBuf {
+        self.path().join("ballast")
     }
 
     /// Where it is.

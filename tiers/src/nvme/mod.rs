@@ -44,13 +44,17 @@ pub(crate) use {file::check_range, ledger::Ledger};
 /// Every offset, length and address handed to a file is a multiple of this many bytes.
 pub const BLOCK_BYTES: usize = 4096;
 
-/// The files of a directory: two named ones and numbered segments.
+/// The files of a directory: a few named ones and numbered segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FileName {
     /// `superblock`: the open record.
     Superblock,
     /// `watermarks`: how far each lane is on this tier.
     Watermarks,
+    /// `slots`: what consumers hold back.
+    Slots,
+    /// `reserve`: room that recovery can have when there is none; holds nothing.
+    Reserve,
     /// `NNNNNNNN.seg`: one segment; what it holds is in its header, never in its name.
     Segment(u32),
 }

@@ -9,6 +9,8 @@ impl fmt::Display for FileName {
         match self {
             FileName::Superblock => f.write_str("superblock"),
             FileName::Watermarks => f.write_str("watermarks"),
+            FileName::Slots => f.write_str("slots"),
+            FileName::Reserve => f.write_str("reserve"),
             FileName::Segment(number) => write!(f, "{number:08}.seg"),
         }
     }
@@ -20,6 +22,8 @@ impl FileName {
         let name = match text {
             "superblock" => FileName::Superblock,
             "watermarks" => FileName::Watermarks,
+            "slots" => FileName::Slots,
+            "reserve" => FileName::Reserve,
             _ => FileName::Segment(text.strip_suffix(".seg")?.parse().ok()?),
         };
         (name.to_string() == text).then_some(name)

@@ -20,6 +20,8 @@ pub(super) fn hash(model: &Model) -> u128 {
         let name = match file.name {
             FileName::Superblock => 1 << 32,
             FileName::Watermarks => 2 << 32,
+            FileName::Slots => 3 << 32,
+            FileName::Reserve => 4 << 32,
             FileName::Segment(number) => u64::from(number),
         };
         add(&[3, u64::from(file.nvme), name, file.presence as u64, file.len(), a, b, c, d]);
