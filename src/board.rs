@@ -9,7 +9,7 @@ use std::sync::atomic::compiler_fence;
 use tierlog_tiers::page::{Page, PageView, Word};
 use tierlog_tiers::sync::atomic::{Ordering, fence};
 
-use crate::config::Geometry;
+use crate::geometry::Geometry;
 use crate::number::{Gsn, Lane, Lsn};
 
 const MAGIC: u64 = u64::from_le_bytes(*b"TIERBRD1");

@@ -43,6 +43,7 @@ mod engine;
 mod error;
 mod format;
 mod frame;
+mod geometry;
 pub mod host;
 mod lane;
 mod log;

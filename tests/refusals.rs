@@ -5,7 +5,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use support::image::Image;
-use support::layout::{self, BLOCK_BYTES, OPEN_RECORD_BYTES, RINGS_AT};
+use support::layout::{self, BLOCK_BYTES, OPEN_RECORD_BYTES, OPEN_RECORD_VERSION, RINGS_AT};
 use support::records::{Kept, SEGMENT_BYTES, SEGMENTS, adopted, all, drained, fill, reopened, small, viewed};
 use tempfile::TempDir;
 use tierlog::{Config, Error, FORMAT_VERSION, Log, Medium, Refusal, View};
@@ -239,17 +239,17 @@ fn a_newer_version_is_refused_wherever_it_stands() {
     for medium in MEDIA {
         let written = Written::new(medium);
         let segment = written.crashed.segments()[0].clone();
-        let places: [(&Path, &[usize]); 4] = [
-            (Path::new("nvme/superblock"), &[0, OPEN_RECORD_BYTES]),
-            (Path::new("nvme/watermarks"), &[0, BLOCK_BYTES]),
-            (&segment, &[0]),
-            (Path::new("tail"), &[0, OPEN_RECORD_BYTES]),
+        let places: [(&Path, &[usize], u32); 4] = [
+            (Path::new("nvme/superblock"), &[0, OPEN_RECORD_BYTES], OPEN_RECORD_VERSION),
+            (Path::new("nvme/watermarks"), &[0, BLOCK_BYTES], FORMAT_VERSION),
+            (&segment, &[0], FORMAT_VERSION),
+            (Path::new("tail"), &[0, OPEN_RECORD_BYTES], OPEN_RECORD_VERSION),
         ];
-        for (name, offsets) in places {
+        for (name, offsets, version) in places {
             for at in offsets {
                 let mut image = written.crashed.clone();
-                layout::set_version(&mut image.file(name)[*at..], FORMAT_VERSION + 1);
-                is_newer(&written.refused(&image), &written.path(name));
+                layout::set_version(&mut image.file(name)[*at..], version + 1);
+                is_newer(&written.refused(&image), &written.path(name), version);
             }
         }
         // A segment in the tail that a newer program wrote is not one that was never written.
@@ -258,14 +258,14 @@ fn a_newer_version_is_refused_wherever_it_stands() {
         for at in headers {
             let mut image = written.crashed.clone();
             layout::set_version(&mut image.file("tail")[RINGS_AT + at..], FORMAT_VERSION + 1);
-            is_newer(&written.refused(&image), &written.path("tail"));
+            is_newer(&written.refused(&image), &written.path("tail"), FORMAT_VERSION);
         }
     }
 }
 
-fn is_newer(error: &Error, path: &Path) {
-    let Error::Refused(Refusal::Newer { version, known, .. }) = error else { panic!("{error:?}") };
-    assert_eq!((*version, *known), (FORMAT_VERSION + 1, FORMAT_VERSION));
+fn is_newer(error: &Error, path: &Path, version: u32) {
+    let Error::Refused(Refusal::Newer { version: newer, known, .. }) = error else { panic!("{error:?}") };
+    assert_eq!((*newer, *known), (version + 1, version));
     says(error, path, &["use one that knows it"]);
 }
 

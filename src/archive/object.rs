@@ -9,9 +9,9 @@ use std::ops::Range;
 use tierlog_tiers::object::DataName;
 
 use super::codec::Compression;
-use crate::config::Geometry;
 use crate::format::{EpochRange, Reader, Unreadable, Writer, seal_block_of, unseal_block_of};
 use crate::frame::Seal;
+use crate::geometry::Geometry;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
 
 const MAGIC: [u8; 8] = *b"TIEROBJ1";

@@ -3,8 +3,8 @@ use tierlog_tiers::object::Name;
 use super::base::Base;
 use super::codec::Compression;
 use super::object::{ArchivedMark, Author, Body, Chunk, Claim, Cut, Object, Run};
-use crate::config::Geometry;
 use crate::format::{EpochRange, Unreadable};
+use crate::geometry::Geometry;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
 
 fn object(body: Body) -> Object {

@@ -12,11 +12,11 @@ use tierlog_tiers::tail::{Fault, TailLane};
 
 use super::ring::Ring;
 use crate::board::{Board, Water};
-use crate::config::Geometry;
 use crate::frame::{
     Dep, FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, Partial, Seal, deps_frame_bytes_max, encode_deps,
     frame_bytes,
 };
+use crate::geometry::Geometry;
 use crate::number::{Gsn, LINE_BYTES, Lane, Lsn};
 use crate::order::Order;
 

@@ -7,9 +7,9 @@
 use tierlog_tiers::tail::TailLane;
 
 use crate::board::Board;
-use crate::config::Geometry;
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::frame::{HEADER_BYTES, Header, Kind, Seal};
+use crate::geometry::Geometry;
 use crate::number::{Gsn, Lane, Lsn};
 
 /// The memory of a ring and the place in it.

@@ -4,27 +4,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tierlog_tiers::nvme::{BLOCK_BYTES, FileName};
+use tierlog_tiers::nvme::FileName;
 use tierlog_tiers::tail::TailRead;
 
 use super::assemble::assemble;
 use super::places::{Places, geometry_of, without_nvme};
-use super::record::{check_room, first_record, next_record, write_everywhere};
+use super::record::{first_record, next_record, write_everywhere};
+use super::room::{check_room, new_pool, sign};
 use crate::archive::{Archive, Archived, Archiver, Author, Claim};
 use crate::board::Water;
 use crate::catalogue::Entry;
-use crate::config::{Config, Geometry};
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::{Error, Refusal, Result};
 use crate::format::{EpochRange, OpenRecord};
+use crate::geometry::Geometry;
 use crate::host::{Env, Host};
 use crate::number::{Epoch, Incarnation, Lane, LogId, Lsn};
 use crate::recover::{Examined, Inputs, examine};
-use crate::runs::{Marks, Pool, PoolLimits, is_full};
+use crate::runs::{Marks, Pool};
 use crate::slot::Slots;
-
-/// The default reserve at most.
-const RESERVE_BYTES_MAX: u64 = 1 << 30;
 
 /// What an open found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,17 +166,6 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     Ok((assemble(opening, config, boot, archiver)?, recovered))
 }
 
-/// Also on a full disk, with what the reserve gives.
-fn sign<H: Host>(host: &H, config: &Config, pool: &Pool) -> Result<()> {
-    match host.sign(config) {
-        Err(Error::Io { what, source }) if is_full(&source) => {
-            let given = pool.give_up_reserve().map_err(Error::io("the reserve"))?;
-            if given { host.sign(config) } else { Err(Error::Io { what, source }) }
-        }
-        signed => signed,
-    }
-}
-
 /// The record to go on from; `None` where a log is to be made, or making one was interrupted.
 fn known<H: Host>(places: &Places<H>) -> Result<Option<OpenRecord>> {
     match &places.record {
@@ -298,24 +286,6 @@ fn ours(record: &OpenRecord) -> impl Fn(Epoch, Incarnation) -> bool {
     let mut opens = record.opens.clone();
     opens.push((record.epoch, record.incarnation));
     move |epoch, incarnation| opens.contains(&(epoch, incarnation))
-}
-
-fn new_pool<H: Host>(
-    places: &Places<H>,
-    config: &Config,
-    geometry: &Geometry,
-    examined: &Examined,
-) -> Result<Pool> {
-    let files = places.nvme.files().map_err(Error::io(places.nvme_path.display().to_string()))?;
-    let reserve = config.nvme.reserve_bytes.unwrap_or(geometry.recovery_bytes().min(RESERVE_BYTES_MAX));
-    let limits = PoolLimits {
-        segment_bytes: geometry.nvme_segment_bytes,
-        spare: config.nvme.spare_segments as usize,
-        free_max: config.nvme.spare_segments as usize + geometry.lanes.max(8) as usize,
-        quota_bytes: config.nvme.quota_bytes,
-        reserve_bytes: reserve.next_multiple_of(BLOCK_BYTES as u64),
-    };
-    Ok(Pool::new(places.nvme.clone(), limits, &files, examined.free.clone()))
 }
 
 fn lanes_recovered(examined: &Examined) -> Vec<LaneRecovered> {

@@ -2,14 +2,16 @@
 //! claim; yield.
 //!
 //! Contents: [`places`] (directories and files, locked), [`superblock`] (the open record in every tier), [`settle`]
-//! (moving what was accepted to NVMe), [`mod@begin`] (a new epoch), [`record`] (what it writes first),
-//! [`assemble`] (the engine from its parts), [`identity`] (who and where we are).
+//! (moving what was accepted to NVMe), [`mod@begin`] (a new epoch), [`record`] (what it writes first), [`room`] (files
+//! for it, and place in the open record), [`shutdown`] (whether the memory kept what was fenced), [`assemble`] (the
+//! engine from its parts), [`identity`] (who and where we are).
 
 mod assemble;
 mod begin;
 mod identity;
 mod places;
 mod record;
+mod room;
 mod settle;
 mod shutdown;
 mod superblock;

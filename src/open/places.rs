@@ -9,9 +9,10 @@ use tierlog_tiers::tail::{MapError, TailRead};
 
 use super::shutdown::{Judged, judge};
 use super::superblock::{SUPERBLOCK_BYTES, Superblock, read_tail, read_tail_id};
-use crate::config::{Config, Geometry, Medium, TailPlace};
+use crate::config::{Config, Medium, TailPlace};
 use crate::error::{Error, Refusal, Result};
 use crate::format::OpenRecord;
+use crate::geometry::Geometry;
 use crate::host::Host;
 use crate::media::RINGS_AT;
 use crate::number::{Incarnation, LogId};

@@ -9,16 +9,14 @@ use super::random;
 use super::superblock::{Superblock, write_tail};
 use crate::archive::Archived;
 use crate::board::Water;
-use crate::config::{Config, Geometry};
+use crate::config::Config;
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::{EpochRange, OpenRecord, TailRecord};
+use crate::geometry::Geometry;
 use crate::host::Env;
 use crate::number::{Epoch, Gsn, Incarnation, LogId, Lsn};
 use crate::recover::Examined;
-
-/// From how many on a warning is given.
-const OPENS_LEFT_WARN: usize = 8;
 
 /// Of a log that is yet to be made.
 pub(super) fn first_record(env: &dyn Env, geometry: &Geometry) -> OpenRecord {
@@ -75,29 +73,8 @@ pub(super) fn next_record<T: Tail>(
     }
 }
 
-/// Whether what has to be written down of this open, at its end or after a crash, will fit the open record, and, unless
-/// the user says that this is the last one, another open after it: one in which a checkpoint can be made.
-///
-/// # Errors
-/// [`Error::Config`] where it would not.
-pub(super) fn check_room(record: &OpenRecord, config: &Config, examined: &Examined) -> Result<()> {
-    let next = OpenRecord { ranges: still_there(examined), ..record.clone() };
-    let asked = if config.last_open { 1 } else { 2 };
-    if next.has_room_for(asked) {
-        if !next.has_room_for(OPENS_LEFT_WARN) {
-            tracing::warn!("a few opens more fit the open record: checkpoint, so that old segments go");
-        }
-        return Ok(());
-    }
-    let dir = config.dir.display();
-    Err(Error::Config(format!(
-        "{dir}: this log was opened so often since its last checkpoint that another open does not fit the open record: \
-         `tierlog checkpoint` (or last_open) opens it once more, so that old segments can go"
-    )))
-}
-
 /// What is still there of ended epochs.
-fn still_there(examined: &Examined) -> Vec<EpochRange> {
+pub(super) fn still_there(examined: &Examined) -> Vec<EpochRange> {
     let board = &examined.media.board;
     let live =
         |range: &&EpochRange| range.first < range.end && range.end > board.water(range.lane, Water::Trimmed);

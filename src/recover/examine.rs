@@ -12,12 +12,12 @@ use super::cut;
 use super::scan::{LaneScan, scan_lane};
 use crate::board::{Board, Water};
 use crate::catalogue::{Catalogue, scan as scan_catalogue};
-use crate::config::Geometry;
 use crate::error::{Error, Refusal, Result};
 use crate::format::{
     EpochRange, FORMAT_VERSION, OpenRecord, SEGMENT_HEADER_BYTES, SegmentHeader, Unreadable,
 };
 use crate::frame::{HEADER_BYTES, Header, Seal, peek, verify};
+use crate::geometry::Geometry;
 use crate::host::Env;
 use crate::media::{Horizon, Media};
 use crate::number::{Gsn, Lane, Lsn};

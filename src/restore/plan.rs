@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use super::{RestoreOptions, Until};
 use crate::archive::{Archive, Author, Body, Cut, Object};
-use crate::config::Geometry;
 use crate::error::{Error, Result};
 use crate::frame::{Kind, LAST};
+use crate::geometry::Geometry;
 use crate::number::{Gsn, Lane, LogId, Lsn};
 use crate::runs::{Frames, RunFrames};
 

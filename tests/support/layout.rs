@@ -6,6 +6,8 @@ use tierlog_tiers::checksum::Crc32c;
 pub const LINE_BYTES: usize = 64;
 /// A slot for an open record, in a superblock and in a tail.
 pub const OPEN_RECORD_BYTES: usize = 512 << 10;
+/// What an open record says it is; all other structures of the log's own are of [`tierlog::FORMAT_VERSION`].
+pub const OPEN_RECORD_VERSION: u32 = 2;
 /// Where rings begin in a tail.
 pub const RINGS_AT: usize = 2 << 20;
 /// A segment's header in a tail.
