@@ -128,13 +128,13 @@ impl<T: Tail> Writer<T> {
                     let bytes_max = engine.media.geometry.batch_bytes_max();
                     return Err(Error::TooLarge { what: "batch", bytes: bytes_max + 1, bytes_max });
                 }
-                Room::Full if engine.stop.is_signalled() => return Err(Error::Closed),
                 Room::Full => {
                     if !std::mem::replace(&mut waited, true) {
                         bump(&engine.lane(lane).writer.waits_for_room, 1);
                     }
                     if !engine.waits_for_room(since) {
-                        return Err(engine.full(lane));
+                        let closed = engine.stop.is_signalled();
+                        return Err(if closed { Error::Closed } else { engine.full(lane) });
                     }
                     engine.env.sleep(LOOK_FOR_ROOM);
                 }

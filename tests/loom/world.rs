@@ -15,8 +15,8 @@ use tierlog_tiers::tail::{Fault, TailLane, TailRead};
 
 use crate::board::Board;
 use crate::catalogue::Catalogue;
-use crate::config::Geometry;
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::geometry::Geometry;
 use crate::host::{Bell, Env};
 use crate::lane::{Core, Ring, Room};
 use crate::media::{Horizon, Media, RINGS_AT};
