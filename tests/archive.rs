@@ -2,6 +2,7 @@
 #![cfg(feature = "object")]
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tierlog::{Config, Cut, Durability, Error, Log, Medium, Refusal, restore, verify};
 
@@ -89,6 +90,24 @@ fn a_lost_machine_is_restored_from_objects_alone() {
         restore(&third).unwrap();
         let (log, _) = Log::open(third).unwrap();
         assert_eq!(all(&log), went_on);
+    }
+}
+
+#[test]
+fn stamps_are_of_the_clock_after_a_close_that_archived() {
+    let (store, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut config = config(dir.path(), &address(store.path()), Medium::File);
+    // Only the close makes a cut.
+    config.archive.linger_ms_max = 60_000;
+    for _ in 0..3 {
+        let (log, _) = Log::open(config.clone()).unwrap();
+        let mut writer = log.writer().unwrap();
+        writer.append(0, b"one").unwrap();
+        let gsn = writer.commit(Durability::Power).unwrap().stamp.gsn;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+        assert!(gsn.0.abs_diff(now) < 60_000_000_000, "{gsn}, and it is {now}");
+        drop(writer);
+        log.close().unwrap();
     }
 }
 

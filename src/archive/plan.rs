@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use tierlog_tiers::tail::Tail;
 
 use super::object::{ArchivedMark, Run};
+use crate::board::SHUT;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::frame::{FIRST, HEADER_BYTES, Header, Kind, LAST};
@@ -79,6 +80,10 @@ impl Planner {
             plan.bytes += span.run.bytes;
             plan.marks.extend(span.marks);
             add(&mut runs, span.run);
+        }
+        if closed.0 == SHUT - 1 {
+            // The log is closing, and nothing comes behind its newest stamp.
+            plan.gsn = newest;
         }
         plan.runs = runs.into_values().collect();
         Ok(plan)
