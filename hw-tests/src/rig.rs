@@ -75,6 +75,17 @@ pub fn two_nodes() -> Result<[Place; 2], String> {
     places.try_into().map_err(|_| "the rig names no persistent memory on two nodes with CPUs".into())
 }
 
+/// Two nodes that have CPUs, whatever else lies there.
+///
+/// # Errors
+/// Where there are not as many; the rig is not asked.
+pub fn two_cpu_nodes() -> Result<[u32; 2], String> {
+    let topology = Topology::detect();
+    let nodes = topology.nodes().iter().map(|node| node.id.0).filter(|node| has_cpus(*node));
+    let nodes: Vec<u32> = nodes.take(2).collect();
+    nodes.try_into().map_err(|_| "this machine has fewer than two nodes with CPUs".into())
+}
+
 /// Memory that may be poisoned.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tierlog::{Durability, Log, TailPlace};
+use tierlog::{Config, Durability, Log, TailPlace};
 use tierlog_hw_tests::{require, small, write_and_commit};
 use tierlog_numa::{Node, Topology, pin_to};
 
@@ -44,33 +44,48 @@ fn cpulist(node: u32) -> String {
     std::fs::read_to_string(path).unwrap().trim().to_string()
 }
 
+/// Writers pinned to the nodes of the tails get lanes there, and the drainers run there.
+fn expect_placed(config: Config, nodes: [u32; 2]) {
+    let lanes = config.tail.lanes.unwrap();
+    let (log, _) = Log::open(config).unwrap();
+    let topology = Topology::detect();
+    thread::scope(|scope| {
+        for (tail, node) in nodes.into_iter().enumerate() {
+            let cpus = topology.cpus_of(Node(node)).unwrap();
+            let log = &log;
+            scope.spawn(move || {
+                pin_to(&cpus).unwrap();
+                let mut writer = log.writer().unwrap();
+                assert_eq!((writer.lane().0 / lanes) as usize, tail, "on node {node}");
+                write_and_commit(&mut writer, b"near", Durability::Power);
+            });
+        }
+    });
+    for (tail, node) in nodes.into_iter().enumerate() {
+        expect_drainer(tail, node);
+    }
+    log.close().unwrap();
+}
+
 #[test]
 fn writers_get_a_lane_on_their_own_node_and_drainers_run_there() {
     let places = require!(two_nodes);
     let dir = require!(nvme).fresh();
     let mut config = small(&dir);
-    let lanes = config.tail.lanes.unwrap();
     // Nodes are those of the devices: none is configured.
     let tails = places.each_ref().map(|place| place.tail());
     config.tail.places = tails.iter().map(|tail| TailPlace { path: tail.path.clone(), node: None }).collect();
-    let (log, _) = Log::open(config).unwrap();
-    let topology = Topology::detect();
-    thread::scope(|scope| {
-        for (tail, place) in places.iter().enumerate() {
-            let cpus = topology.cpus_of(Node(place.node.unwrap())).unwrap();
-            let log = &log;
-            scope.spawn(move || {
-                pin_to(&cpus).unwrap();
-                let mut writer = log.writer().unwrap();
-                assert_eq!((writer.lane().0 / lanes) as usize, tail, "{place:?}");
-                write_and_commit(&mut writer, b"near", Durability::Power);
-            });
-        }
-    });
-    for (tail, place) in places.iter().enumerate() {
-        expect_drainer(tail, place.node.unwrap());
-    }
-    log.close().unwrap();
+    expect_placed(config, places.map(|place| place.node.unwrap()));
+}
+
+#[test]
+fn tails_in_ordinary_files_belong_to_the_nodes_that_are_named() {
+    let nodes = require!(two_cpu_nodes);
+    let dir = require!(nvme).fresh();
+    let mut config = small(&dir);
+    let place = |node| TailPlace { path: dir.path().join(format!("tail{node}")), node: Some(node) };
+    config.tail.places = nodes.map(place).into();
+    expect_placed(config, nodes);
 }
 
 #[test]
