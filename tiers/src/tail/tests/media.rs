@@ -108,7 +108,8 @@ fn the_flush_can_be_named() {
     let dir = in_memory();
     let named = |flush| MapOptions { flush: Some(flush), ..asking(MediumAsk::Emulated) };
     let path = dir.path().join("tail");
-    for flush in [Flush::Fence, Flush::Clflush] {
+    let instruction = if cfg!(target_arch = "aarch64") { Flush::Cvap } else { Flush::Clflush };
+    for flush in [Flush::Fence, instruction] {
         let tail = Arc::new(Mapped::create(&path, LEN, &named(flush)).unwrap());
         assert!(tail.describe().contains(flush.name()), "{}", tail.describe());
         let mut lane = tail.lane(0, 4096).unwrap();
