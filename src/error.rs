@@ -171,7 +171,9 @@ pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// Bytes that count are damaged or missing, and no other tier has them.
-    #[error("lane {lane} at {lsn}: {what}; `tierlog verify` tells more, restore from the archive mends it")]
+    #[error(
+        "lane {lane} at {lsn}: {what}; `tierlog verify` tells more, `tierlog repair` mends what another tier has"
+    )]
     Corrupt {
         /// The lane.
         lane: Lane,

@@ -243,7 +243,8 @@ impl<H: Host> Log<H> {
     /// and outlives this open.
     ///
     /// # Errors
-    /// [`Error::Config`] for a name that is taken or cannot be one, and beyond 64 slots; I/O errors.
+    /// [`Error::Config`] for a name that is taken or cannot be one, beyond 64 slots, and where it would be beyond its limit
+    /// at once; I/O errors.
     pub fn create_slot(&self, name: &str, limit: SlotLimit) -> Result<Slot<H::Tail>> {
         self.same_process()?;
         Slot::create(&self.engine, name, limit)
@@ -315,6 +316,9 @@ impl<H: Host> Log<H> {
         if first.is_ok() {
             let newest = engine.media.lanes().map(|lane| engine.lock_runs(lane).durable_batch().1).max();
             first = open::write_closed(engine, newest.map_or(gsn, |newest| newest.max(gsn)));
+        }
+        if first.is_ok() {
+            first = engine.pool.remove_all_surplus().map_err(Error::io("free segment files"));
         }
         self.host.drop_board(&engine.config, self.id(), engine.incarnation);
         self.host.leave(&engine.config);

@@ -94,6 +94,13 @@ fn free_segment_files_are_given_back_to_the_file_system() {
     }
     fill(&log, 600, 2_000);
     all(&log);
+    // A close waits for no keeper.
+    fill(&log, 3_000, 2_000);
+    let end = self::end(&log);
+    assert!(segments(dir.path()) > 24);
+    log.checkpoint(&end).unwrap();
+    log.close().unwrap();
+    assert!(segments(dir.path()) <= 18, "{}", segments(dir.path()));
 }
 
 /// Commits, checkpoints and says both, until it is killed.

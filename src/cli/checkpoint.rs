@@ -18,9 +18,10 @@ Examples:
 /// Beside the process that appends it is refused: that process says it by itself (Log::checkpoint).
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[group(required = true, multiple = false)]
 pub(super) struct CheckpointArgs {
     /// The cut: `lane:epoch@lsn`, separated by commas; lanes that are not named stay as they are
-    #[arg(long, value_name = "CUT", required_unless_present = "at_mark", conflicts_with = "at_mark")]
+    #[arg(long, value_name = "CUT")]
     at: Option<Cut>,
     /// The cut that a mark stands for, the newest of that name
     #[arg(long, value_name = "NAME")]

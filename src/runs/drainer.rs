@@ -40,13 +40,15 @@ pub(crate) struct Drainer<T: Tail> {
     engine: Arc<Engine<T>>,
     seen: Vec<Seen>,
     queue: Option<Box<dyn RunQueue>>,
+    /// What it failed with last, while it does.
+    told: Option<String>,
 }
 
 impl<T: Tail> Drainer<T> {
     pub(crate) fn new(engine: Arc<Engine<T>>, lanes: &[Lane]) -> Self {
         let at = engine.env.now();
         let seen = lanes.iter().map(|lane| Seen { lane: *lane, published: Lsn(0), at }).collect();
-        Drainer { engine, seen, queue: None }
+        Drainer { engine, seen, queue: None, told: None }
     }
 }
 
@@ -57,11 +59,21 @@ impl<T: Tail> Worker for Drainer<T> {
             return None;
         }
         match pass(engine, &mut self.seen, &mut self.queue) {
-            Ok(true) => Some(Duration::ZERO),
+            Ok(true) => {
+                self.told = None;
+                Some(Duration::ZERO)
+            }
             Ok(false) => Some(PARK),
             Err(error) => {
-                tracing::warn!(%error, "drain failed; trying again in a new segment");
-                engine.trouble(Some(error.to_string()));
+                let cause = match error {
+                    Error::NoRoom { why, .. } => why,
+                    error => error.to_string(),
+                };
+                if self.told.as_ref() != Some(&cause) {
+                    tracing::warn!(cause, "drain failed; trying again in a new segment");
+                    self.told = Some(cause.clone());
+                }
+                engine.trouble(Some(cause));
                 self.queue = None;
                 Some(RETRY)
             }

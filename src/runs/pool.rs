@@ -188,18 +188,34 @@ impl Pool {
     /// # Errors
     /// As for [`take`](Pool::take).
     pub(crate) fn prepare(&self) -> io::Result<bool> {
-        let free = self.state().free.len();
-        if free > self.limits.free_max {
-            let surplus = self.state().free.pop();
-            return surplus.map_or(Ok(false), |number| self.remove(number).map(|()| true));
+        if self.remove_surplus()? {
+            return Ok(true);
         }
-        if free >= self.limits.spare {
+        if self.free() >= self.limits.spare {
             return Ok(false);
         }
         let (number, file) = self.make()?;
         drop(file);
         self.state().free.push(number);
         Ok(true)
+    }
+
+    /// At close: a log that was open for a moment only has more than its keeper came to.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub(crate) fn remove_all_surplus(&self) -> io::Result<()> {
+        while self.remove_surplus()? {}
+        Ok(())
+    }
+
+    /// Gives a free file back to the file system if there are far more than are needed. True if it did.
+    fn remove_surplus(&self) -> io::Result<bool> {
+        let surplus = {
+            let mut state = self.state();
+            if state.free.len() > self.limits.free_max { state.free.pop() } else { None }
+        };
+        surplus.map_or(Ok(false), |number| self.remove(number).map(|()| true))
     }
 
     pub(crate) fn nvme(&self) -> &dyn Nvme {

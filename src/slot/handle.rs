@@ -91,7 +91,7 @@ impl<T: Tail> Slot<T> {
                 let keep = media.oldest(lane);
                 Place { at: media.position(lane, keep), keep }
             };
-            slots.push(SlotEntry {
+            let slot = SlotEntry {
                 name: name.into(),
                 broken: 0,
                 created: now,
@@ -99,7 +99,14 @@ impl<T: Tail> Slot<T> {
                 bytes_max: limit.bytes_max,
                 ms_max: limit.ms_max,
                 places: media.lanes().map(place).collect(),
-            });
+            };
+            let ends: Vec<Lsn> = media.lanes().map(|lane| media.stable(lane)).collect();
+            let (held, most) = (held_bytes(&slot, &ends), limit.bytes_max);
+            if most > 0 && held > most {
+                let why = format!("would hold back {held} bytes from the start, and may hold {most}");
+                return Err(Error::Config(format!("slot {name:?} {why}: checkpoint first, or allow more")));
+            }
+            slots.push(slot);
             Ok(())
         })?;
         Ok(Slot { engine: engine.clone(), name: name.into() })

@@ -110,8 +110,10 @@ fn slots_and_checkpoints_from_the_command_line() {
     place.run(&["mark", "all"]).done();
     place.run(&["slot", "create", "billing", "--bytes-max", "1G"]).done();
     place.run(&["slot", "create", "billing"]).refused(2, "already");
+    place.run(&["slot", "create", "small", "--bytes-max", "64K"]).refused(2, "checkpoint first");
     let info = place.run(&["info", "--json"]).json();
     assert_eq!(info["lanes"][0]["held_by"], "checkpoint");
+    place.run(&["checkpoint"]).refused(2, "<--at <CUT>|--at-mark <NAME>>");
     place.run(&["checkpoint", "--at-mark", "none"]).refused(2, "no mark");
     place.run(&["checkpoint", "--at-mark", "all"]).done();
     let info = place.run(&["info"]).text();
