@@ -209,6 +209,9 @@ pub struct ArchiveConfig {
     pub uploads_max: u32,
     /// Bytes sent per second at most; default: any.
     pub bytes_per_second_max: u64,
+    /// How long objects are kept that no checkpoint and no slot needs any more: `bytes_max` counts frames before they are
+    /// packed. Default: all are, until `Log::trim_archive`.
+    pub retain: Option<Retention>,
     /// How long a request may take before it counts as unanswered, in milliseconds; default 30,000.
     pub answer_ms_max: u64,
 }

@@ -189,7 +189,7 @@ impl<H: Host> Log<H> {
 
     /// The user's word that records before `cut` are not needed. Segments of NVMe that lie wholly below go as soon as no slot
     /// needs them, they are archived where an archive is configured, and `nvme.retain` does not keep them; older positions
-    /// then answer [`Error::Trimmed`]. Objects of the archive go in the same way.
+    /// then answer [`Error::Trimmed`]. Objects of the archive go where `archive.retain` says so.
     ///
     /// # Errors
     /// [`Error::Config`] for a position beyond what is stable; I/O errors.
@@ -236,7 +236,9 @@ impl<H: Host> Log<H> {
         self.same_process()?;
         let archiver = self.engine.archiver.as_ref();
         let archiver = archiver.ok_or_else(|| Error::Config("no archive is configured".into()))?;
-        archiver.archive.trim_before(self.id(), before)
+        let deleted = archiver.archive.trim_before(self.id(), before);
+        self.engine.media.look_at_archive_again();
+        deleted
     }
 
     /// Makes a slot: a name under which a consumer holds trimming back, from the oldest record there is on. It is durable,

@@ -190,6 +190,13 @@ impl Media {
         drop(self.archive.set((archive, Mutex::default())));
     }
 
+    /// Something in front of the archive was given up: whoever reads it next looks where it begins.
+    pub(crate) fn look_at_archive_again(&self) {
+        if let Some((_, reader)) = self.archive.get() {
+            reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
+
     /// Reads the archive; asks it for the first time when it is needed for the first time. `None` without one.
     pub(crate) fn archive_reader(&self) -> Result<Option<Arc<ArchiveReader>>> {
         let Some((archive, reader)) = self.archive.get() else { return Ok(None) };

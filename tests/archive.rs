@@ -2,9 +2,9 @@
 #![cfg(feature = "object")]
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tierlog::{Config, Cut, Durability, Error, Log, Medium, Refusal, restore, verify};
+use tierlog::{Config, Cut, Durability, Error, Log, Medium, Refusal, Retention, SlotLimit, restore, verify};
 
 fn config(dir: &Path, address: &str, medium: Medium) -> Config {
     let mut config = Config::new(dir);
@@ -109,6 +109,55 @@ fn stamps_are_of_the_clock_after_a_close_that_archived() {
         drop(writer);
         log.close().unwrap();
     }
+}
+
+#[test]
+fn the_archive_gives_up_what_nobody_needs_and_retention_does_not_keep() {
+    let place = tempfile::tempdir().unwrap();
+    let store = place.path().join("store");
+    let plain = config(&place.path().join("log"), &address(&store), Medium::Emulated);
+    let retaining = |bytes_max, ms_max| {
+        let mut config = plain.clone();
+        config.archive.retain = Some(Retention { bytes_max, ms_max });
+        config
+    };
+    let first_cut = store.join("seq/00000000000000000002");
+    let (log, _) = Log::open(plain.clone()).unwrap();
+    drop(log.create_slot("slow", SlotLimit::default()).unwrap());
+    for _ in 0..8 {
+        fill(&log, 300, Durability::Process);
+    }
+    let middle = log.reader(&Cut::start()).map(|mut reader| {
+        (0..2_400).for_each(|_| assert!(reader.next().unwrap().is_some()));
+        reader.position()
+    });
+    log.checkpoint(&middle.unwrap()).unwrap();
+    let written = all(&log);
+    log.close().unwrap();
+    assert!(first_cut.exists());
+    // Neither what a slot needs goes, nor what is kept.
+    for config in [retaining(0, 0), retaining(1 << 40, 3_600_000)] {
+        let (log, _) = Log::open(config).unwrap();
+        fill(&log, 1, Durability::Machine);
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(log.metrics().archive_requests.deletes, 0);
+        log.drop_slot("slow").ok();
+        log.close().unwrap();
+    }
+    let (log, _) = Log::open(retaining(1, 0)).unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while first_cut.exists() {
+        assert!(Instant::now() < until, "nothing was given up: {:?}", log.metrics().archive_trouble);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    log.close().unwrap();
+    // What is behind the checkpoint is there, from objects alone.
+    let back = config(&place.path().join("back"), &address(&store), Medium::Emulated);
+    restore(&back).unwrap();
+    let (log, _) = Log::open(back).unwrap();
+    let kept = all(&log);
+    assert!(written[2_400..].iter().all(|record| kept.contains(record)));
+    assert!(!kept.contains(&written[0]));
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl Archive {
 
     /// Gives up everything before number `keep`: raises the base to it, then deletes, data first, all but claims.
     /// Interrupted, it leaves objects that nothing reads.
-    fn trim(&self, base: &Base, log: LogId, keep: u64) -> Result<u64> {
+    pub(super) fn trim(&self, base: &Base, log: LogId, keep: u64) -> Result<u64> {
         let Some(last) = self.head(Some(log), keep.saturating_sub(1))? else { return Ok(0) };
         if keep <= base.number {
             return Ok(0);

@@ -14,6 +14,7 @@ use tierlog_tiers::tail::Tail;
 use super::archiver::Archiver;
 use super::object::{Body, Cut, Object};
 use super::plan::{Frames, Plan, Planner};
+use super::retire::Retirer;
 use super::retry::Backoff;
 use super::sequence::archive_error;
 use super::upload::Upload;
@@ -32,6 +33,7 @@ pub(crate) struct ArchiveWorker<T: Tail> {
     engine: Arc<Engine<T>>,
     archiver: Arc<Archiver>,
     cutter: Option<Cutter>,
+    retirer: Retirer,
     cut_at: Duration,
     stopping_since: Option<Duration>,
     backoff: Backoff,
@@ -41,7 +43,15 @@ impl<T: Tail> ArchiveWorker<T> {
     pub(crate) fn new(engine: Arc<Engine<T>>, archiver: Arc<Archiver>) -> Self {
         let cut_at = engine.env.now();
         let (cutter, stopping_since, backoff) = (None, None, Backoff::default());
-        ArchiveWorker { engine, archiver, cutter, cut_at, stopping_since, backoff }
+        ArchiveWorker {
+            engine,
+            archiver,
+            cutter,
+            retirer: Retirer::default(),
+            cut_at,
+            stopping_since,
+            backoff,
+        }
     }
 
     fn cut(&mut self) -> Result<bool> {
@@ -52,7 +62,11 @@ impl<T: Tail> ArchiveWorker<T> {
                 self.cutter.insert(Cutter::new(&self.engine, &self.archiver)?)
             }
         };
-        cutter.cut(&self.engine, &self.archiver)
+        let cut = cutter.cut(&self.engine, &self.archiver)?;
+        if cutter.under_way.is_none() && !self.engine.stop.is_signalled() {
+            self.retirer.look(&self.engine, &self.archiver, cutter.next, &cutter.ends);
+        }
+        Ok(cut)
     }
 
     /// How long until a cut is due; zero if it is.

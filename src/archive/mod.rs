@@ -3,7 +3,7 @@
 //! Contents: [`object`] (what an object holds), [`codec`] (how it is packed), [`sequence`] (reading it, claiming the next
 //! number), [`base`] (where it begins, deleting), [`archiver`] (what commits and tickets wait for), [`cutter`] (the worker
 //! that cuts and writes), [`plan`] (what goes into a cut), [`upload`] (its frames on their way), [`reader`] (frames
-//! out of objects), [`retry`] (when to ask again).
+//! out of objects), [`retire`] (what is given up), [`retry`] (when to ask again).
 
 mod archiver;
 mod base;
@@ -12,6 +12,7 @@ mod cutter;
 mod object;
 mod plan;
 mod reader;
+mod retire;
 mod retry;
 mod sequence;
 #[cfg(test)]

@@ -60,6 +60,12 @@ pub(super) struct LogArgs {
     /// Keeps what nobody needs for so long, in milliseconds [default: keeps nothing]
     #[arg(long, value_name = "MS", global = true, help_heading = HEADING)]
     retain_ms_max: Option<u64>,
+    /// Gives up what nobody needs once the archive holds more frames than this [default: keeps everything]
+    #[arg(long, value_name = "BYTES", global = true, help_heading = HEADING, value_parser = parse_bytes)]
+    archive_retain_bytes_max: Option<u64>,
+    /// Gives up what nobody needs and is older than this, in milliseconds [default: keeps everything]
+    #[arg(long, value_name = "MS", global = true, help_heading = HEADING)]
+    archive_retain_ms_max: Option<u64>,
     /// What an append does when there is no room
     #[arg(long, global = true, help_heading = HEADING, value_parser = named::<WhenFull>(&["refuse", "throttle", "block"]))]
     when_full: Option<WhenFull>,
@@ -120,6 +126,11 @@ impl LogArgs {
         set_some(&mut config.nvme.reserve_bytes, self.reserve_bytes);
         set(&mut config.nvme.retain.bytes_max, &self.retain_bytes_max);
         set(&mut config.nvme.retain.ms_max, &self.retain_ms_max);
+        if self.archive_retain_bytes_max.is_some() || self.archive_retain_ms_max.is_some() {
+            let retain = config.archive.retain.get_or_insert_default();
+            set(&mut retain.bytes_max, &self.archive_retain_bytes_max);
+            set(&mut retain.ms_max, &self.archive_retain_ms_max);
+        }
         set(&mut config.tail.when_full, &self.when_full);
         set(&mut config.archive.address, &self.archive);
         set(&mut config.archive.endpoint, &self.endpoint);

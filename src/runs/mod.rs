@@ -23,5 +23,5 @@ pub(crate) use locks::RunLocks;
 pub(crate) use marks::Marks;
 pub(crate) use pool::{Pool, PoolLimits, is_full};
 pub use retain::{HeldBy, Retention};
-pub(crate) use retain::{hold, plan, trim};
+pub(crate) use retain::{hold, needed, plan, trim};
 pub(crate) use stability::Stability;

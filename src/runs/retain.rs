@@ -41,13 +41,21 @@ impl fmt::Display for HeldBy {
 pub(crate) fn hold(media: &Media, marks: &Marks, slots: &Slots, archives: bool, lane: Lane) -> (Lsn, HeldBy) {
     let board = &media.board;
     let stable = media.stable(lane).min(board.water(lane, Water::Drained));
-    let mut holds = vec![(marks.of(lane).checkpoint, HeldBy::Checkpoint), (stable, HeldBy::Drain)];
-    holds.extend(slots.hold(lane).map(|(keep, name)| (keep, HeldBy::Slot(name))));
-    if archives {
-        holds.push((board.water(lane, Water::Archived), HeldBy::Archive));
+    let mut lowest = needed(marks, slots, lane);
+    let archived = archives.then(|| (board.water(lane, Water::Archived), HeldBy::Archive));
+    for hold in [Some((stable, HeldBy::Drain)), archived].into_iter().flatten() {
+        if hold.0 < lowest.0 {
+            lowest = hold;
+        }
     }
-    let lowest = holds.into_iter().min_by_key(|(lsn, _)| *lsn);
-    lowest.unwrap_or((Lsn(0), HeldBy::Checkpoint))
+    lowest
+}
+
+/// From where on a lane is needed, in whichever tier, and by whom.
+pub(crate) fn needed(marks: &Marks, slots: &Slots, lane: Lane) -> (Lsn, HeldBy) {
+    let checkpoint = marks.of(lane).checkpoint;
+    let slot = slots.hold(lane).filter(|(keep, _)| *keep < checkpoint);
+    slot.map_or((checkpoint, HeldBy::Checkpoint), |(keep, name)| (keep, HeldBy::Slot(name)))
 }
 
 /// How long a tier keeps what may go. What may go is given up once the tier holds more than `bytes_max`, or once it is
