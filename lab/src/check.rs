@@ -64,6 +64,8 @@ pub enum Violation {
     Dependency(BatchId),
     /// A batch comes before one that its process had read.
     Order(BatchId),
+    /// Somebody goes on with a log that another one owns.
+    TwoOwners,
     /// Opening again gave something else.
     NotIdempotent(String),
 }

@@ -5,6 +5,7 @@
 
 pub mod chance;
 pub mod check;
+pub mod duel;
 pub mod enumerate;
 pub mod history;
 pub mod mutants;

@@ -93,7 +93,9 @@ impl Script {
             crossover: self.crossover,
             ..sim::TailOptions::default()
         };
-        sim::World::new(&sim::WorldOptions { tails: vec![tail], mutant, ..sim::WorldOptions::default() })
+        let nvme = sim::NvmeOptions { late_ms: 10, ..sim::NvmeOptions::default() };
+        let options = sim::WorldOptions { tails: vec![tail], nvme: vec![nvme], mutant, ..Default::default() };
+        sim::World::new(&options)
     }
 }
 

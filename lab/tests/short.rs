@@ -38,6 +38,6 @@ fn the_same_seed_lives_the_same_life() {
 
 #[test]
 fn a_fence_that_does_nothing_is_caught() {
-    let catch = hunt(Mutant::FenceDoesNothing);
+    let catch = hunt(Mutant::FenceDoesNothing, 1);
     assert!(matches!(catch, Catch::Caught(_)), "{catch:?}");
 }

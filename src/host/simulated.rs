@@ -73,7 +73,8 @@ impl Slot {
 }
 
 impl Simulation {
-    /// A process on the world's host `host`; `seed` decides its schedule and its identities.
+    /// A process on the world's host `host`, which has the directory of that number and one tail for each of the log's
+    /// places, those of lower hosts left out; `seed` decides its schedule and its identities.
     pub fn new(world: &World, host: u32, seed: u64) -> Arc<Self> {
         let schedule = Mutex::new(Schedule { random: seed, slots: Vec::new() });
         let process = Process { world: world.clone(), now_ns: AtomicU64::new(0), schedule };
@@ -92,7 +93,8 @@ impl Simulation {
 
     fn number(&self, config: &Config, place: &TailPlace) -> u32 {
         let places = config.tail_places();
-        places.iter().position(|other| other.path == place.path).map_or(0, |at| at as u32)
+        let at = places.iter().position(|other| other.path == place.path).unwrap_or(0);
+        self.host * places.len() as u32 + at as u32
     }
 }
 
@@ -237,11 +239,11 @@ impl Host for Simulation {
     }
 
     fn nvme_files(&self, _: &Config) -> Result<Vec<FileName>> {
-        self.world().nvme(0).files().map_err(Error::io("the simulated directory"))
+        self.world().nvme(self.host).files().map_err(Error::io("the simulated directory"))
     }
 
     fn nvme(&self, _: &Config) -> Result<Arc<dyn Nvme>> {
-        Ok(self.world().nvme(0))
+        Ok(self.world().nvme(self.host))
     }
 
     fn view_tail(&self, config: &Config, place: &TailPlace) -> Result<Option<Arc<dyn TailRead>>> {

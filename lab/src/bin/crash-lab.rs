@@ -9,9 +9,10 @@ use std::time::Instant;
 use clap::Parser;
 use serde::Serialize;
 use tierlog::sim::Mutant;
+use tierlog_lab::duel::duel;
 use tierlog_lab::enumerate::{Counts, Depth, enumerate};
 use tierlog_lab::mutants::{Catch, hunt};
-use tierlog_lab::random::live;
+use tierlog_lab::random::{Found, live};
 use tierlog_lab::script::{Script, scripts};
 
 /// Crashes a log at every moment, in every way, and holds what comes back against what was promised.
@@ -30,7 +31,13 @@ struct Args {
     /// Prints every event of the replayed seed too
     #[arg(long, requires = "replay")]
     trace: bool,
-    /// Seeds of the random simulation
+    /// Runs one duel of two owners and prints what they did
+    #[arg(long, value_name = "SEED")]
+    duel: Option<u64>,
+    /// Only the seeded bug of this name, and nothing else
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+    /// Seeds of the random simulation, and of duels
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
     /// Leaves the seeded bugs out
@@ -47,6 +54,7 @@ struct Summary {
     counts: Counts,
     cross_tier_states: u64,
     seeds: u64,
+    duels: u64,
     crashes: u64,
     faults: u64,
     mutants: usize,
@@ -60,12 +68,19 @@ fn main() -> ExitCode {
     if let Some(seed) = args.replay {
         return replay(seed, args.trace);
     }
+    if let Some(seed) = args.duel {
+        return told(duel(seed, None), |story| story);
+    }
     let began = Instant::now();
     let mut summary = Summary { form: if args.full { "full" } else { "short" }, ..Summary::default() };
-    run_scripts(&args, &mut summary);
-    run_seeds(args.seeds.unwrap_or(if args.full { 4_000 } else { 400 }), &mut summary);
+    let seeds = args.seeds.unwrap_or(if args.full { 4_000 } else { 400 });
+    if args.mutant.is_none() {
+        run_scripts(&args, &mut summary);
+        run_seeds(seeds, &mut summary);
+        run_duels(seeds, &mut summary);
+    }
     if !args.no_mutants {
-        run_mutants(&mut summary);
+        run_mutants(args.mutant.as_deref(), seeds, &mut summary);
     }
     summary.seconds = began.elapsed().as_secs();
     match serde_json::to_string(&summary) {
@@ -77,9 +92,13 @@ fn main() -> ExitCode {
 }
 
 fn replay(seed: u64, trace: bool) -> ExitCode {
-    match live(seed, None, trace) {
-        Ok(lived) => {
-            println!("{}{} crashes, nothing broken", lived.story, lived.crashes);
+    told(live(seed, None, trace), |lived| lived.story)
+}
+
+fn told<T>(result: Result<T, Box<Found>>, story: impl FnOnce(T) -> String) -> ExitCode {
+    match result {
+        Ok(done) => {
+            println!("{}nothing broken", story(done));
             ExitCode::SUCCESS
         }
         Err(found) => {
@@ -165,10 +184,26 @@ fn run_seeds(count: u64, summary: &mut Summary) {
     }
 }
 
-fn run_mutants(summary: &mut Summary) {
+fn run_duels(count: u64, summary: &mut Summary) {
+    let seeds: Vec<u64> = (0..count).collect();
     let shared = Mutex::new(&mut *summary);
-    on_all(Mutant::ALL, |mutant| {
-        let catch = hunt(*mutant);
+    on_all(&seeds, |seed| {
+        let result = duel(*seed, None);
+        let Ok(mut summary) = shared.lock() else { return };
+        summary.duels += 1;
+        if let Err(found) = result {
+            println!("BROKEN {}; replay: crash-lab --duel {}", found.violation, found.seed);
+            summary.violations += 1;
+        }
+    });
+}
+
+fn run_mutants(only: Option<&str>, seeds: u64, summary: &mut Summary) {
+    let wanted = |mutant: &&Mutant| only.is_none_or(|only| format!("{mutant:?}") == only);
+    let mutants: Vec<&Mutant> = Mutant::ALL.iter().filter(wanted).collect();
+    let shared = Mutex::new(&mut *summary);
+    on_all(&mutants, |mutant| {
+        let catch = hunt(**mutant, seeds);
         let Ok(mut summary) = shared.lock() else { return };
         match catch {
             Catch::Caught(by) => {
