@@ -9,11 +9,18 @@ use std::time::Duration;
 
 use support::chance::Chance;
 use support::child::{self, Voice};
+use support::mount::Mount;
 use support::records::{Kept, all, small, viewed};
 use tierlog::{Config, Durability, Log, Medium, verify};
 
-/// Kills in sum, over two media and one, two and four lanes.
+/// Kills in sum, over two media and one, two and four lanes; TIERLOG_KILLS says otherwise.
 const KILLS: usize = 50;
+/// Times that the file system is cut off; TIERLOG_CUTS says otherwise.
+const CUTS: usize = 5;
+
+fn count(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |count| count.parse().unwrap())
+}
 
 fn config(dir: &Path, medium: Medium, lanes: u32) -> Config {
     let mut config = small(dir, medium);
@@ -183,7 +190,8 @@ fn survives(medium: Medium, lanes: u32, kills: usize, chance: &mut Chance) {
 
 /// Each configuration's part of the kills.
 fn part(n: usize) -> usize {
-    KILLS / 6 + usize::from(n < KILLS % 6)
+    let kills = count("TIERLOG_KILLS", KILLS);
+    kills / 6 + usize::from(n < kills % 6)
 }
 
 #[test]
@@ -225,4 +233,38 @@ fn an_open_that_is_killed_loses_nothing() {
         history.check(&all(&log), 9, 2);
         log.close().unwrap();
     }
+}
+
+/// A file system that ends at any moment, its journal where it was: what was acknowledged is there when it is mounted again.
+#[test]
+fn a_file_system_that_is_cut_off() {
+    const LANES: u32 = 2;
+    let mut chance = Chance::seeded("killed", "a_file_system_that_is_cut_off");
+    let Some(mut mount) = Mount::ext4(256 << 20) else { return };
+    let mut history = History::default();
+    let cuts = count("TIERLOG_CUTS", CUTS) as u64;
+    for life in 0..cuts {
+        let dir = mount.path().join("log");
+        let task = format!("{life} {LANES} File {}", dir.display());
+        let time = Duration::from_micros(chance.below(150_000) as u64);
+        let word = if chance.below(4) == 0 { "going" } else { "open" };
+        let command = &mut child::command("append_until_killed", &task);
+        let said = child::end_after(command, word, time, |child| {
+            assert!(mount.cut(), "ext4 is not cut off");
+            // It may have ended by the errors that it was given.
+            let _ended = child.kill();
+            child.wait().unwrap();
+        });
+        history.heard(life, &said);
+        mount = mount.again().expect("mounted again");
+        let config = config(&mount.path().join("log"), Medium::File, LANES);
+        if config.dir.join("nvme/superblock").exists() {
+            let (log, _) = Log::open(config.clone()).unwrap();
+            history.check(&all(&log), life + 1, LANES);
+            log.close().unwrap();
+            assert!(verify(&config).unwrap().findings.is_empty());
+        }
+    }
+    println!("{cuts} cuts, {} commits acknowledged, all there", history.commits);
+    assert!(history.commits > 0, "never lived long enough to commit");
 }

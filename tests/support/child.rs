@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 const TASK: &str = "TIERLOG_TEST_TASK";
 
@@ -58,6 +58,21 @@ pub fn said(output: &[u8]) -> Vec<String> {
 
 /// Starts `command`, lets it be for `time` from the time it says `word`, kills it, and tells all it said.
 pub fn kill_after(command: &mut Command, word: &str, time: std::time::Duration) -> Vec<String> {
+    end_after(command, word, time, |child| {
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        assert!(signal == Some(9), "it ended by itself: {status}");
+    })
+}
+
+/// The same, but `end` ends it.
+pub fn end_after(
+    command: &mut Command,
+    word: &str,
+    time: std::time::Duration,
+    end: impl FnOnce(&mut Child),
+) -> Vec<String> {
     use std::io::Read;
     let mut child = command.spawn().unwrap();
     let mut pipe = child.stdout.take().unwrap();
@@ -80,11 +95,6 @@ pub fn kill_after(command: &mut Command, word: &str, time: std::time::Duration) 
     let answer = begun.recv_timeout(std::time::Duration::from_secs(60));
     assert_eq!(answer, Err(std::sync::mpsc::RecvTimeoutError::Disconnected), "not said within a minute");
     std::thread::sleep(time);
-    child.kill().unwrap();
-    let status = child.wait().unwrap();
-    assert!(
-        std::os::unix::process::ExitStatusExt::signal(&status) == Some(9),
-        "it ended by itself: {status}"
-    );
+    end(&mut child);
     said(&listener.join().unwrap())
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 pub struct Mount {
     dir: tempfile::TempDir,
     /// What a loop device lies on.
-    _image: Option<tempfile::NamedTempFile>,
+    image: Option<tempfile::NamedTempFile>,
 }
 
 impl Mount {
@@ -24,13 +24,18 @@ impl Mount {
 
     /// An ext4 on a loop device of that size; `None`, said and counted by the caller, where this user may not.
     pub fn ext4(bytes: u64) -> Option<Mount> {
-        let (dir, image) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        let image = tempfile::NamedTempFile::new().unwrap();
         image.as_file().set_len(bytes).unwrap();
         let made = Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0"]).arg(image.path()).output();
         if !made.is_ok_and(|output| output.status.success()) {
-            println!("skipped: no mkfs.ext4 here");
+            println!("SKIP: no mkfs.ext4 here");
             return None;
         }
+        Mount::of_image(image)
+    }
+
+    fn of_image(image: tempfile::NamedTempFile) -> Option<Mount> {
+        let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new("mount");
         command.args(["-o", "loop"]).arg(image.path()).arg(dir.path());
         Mount::by(command, dir, Some(image))
@@ -42,16 +47,33 @@ impl Mount {
         image: Option<tempfile::NamedTempFile>,
     ) -> Option<Mount> {
         match command.output() {
-            Ok(output) if output.status.success() => Some(Mount { dir, _image: image }),
+            Ok(output) if output.status.success() => Some(Mount { dir, image }),
             Ok(output) => {
-                println!("skipped: no mount here: {}", String::from_utf8_lossy(&output.stderr).trim());
+                println!("SKIP: no mount here: {}", String::from_utf8_lossy(&output.stderr).trim());
                 None
             }
             Err(error) => {
-                println!("skipped: no mount here: {error}");
+                println!("SKIP: no mount here: {error}");
                 None
             }
         }
+    }
+
+    /// Ends the file system as a power cut does: nothing more reaches its device, not even its journal. False where it
+    /// cannot be done.
+    pub fn cut(&self) -> bool {
+        // EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH.
+        let shutdown = "import fcntl, os, struct, sys; fd = os.open(sys.argv[1], os.O_RDONLY)\n\
+                        fcntl.ioctl(fd, 0x8004587d, struct.pack('I', 2))";
+        let done = Command::new("python3").args(["-c", shutdown]).arg(self.path()).status();
+        done.is_ok_and(|status| status.success())
+    }
+
+    /// What is there after the power is back: the device mounted again.
+    pub fn again(mut self) -> Option<Mount> {
+        let image = self.image.take();
+        drop(self);
+        Mount::of_image(image?)
     }
 
     /// Takes what room is left, to the last block, with a file beside what is there.
