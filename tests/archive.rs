@@ -71,7 +71,8 @@ fn a_lost_machine_is_restored_from_objects_alone() {
         let other = tempfile::tempdir().unwrap();
         let second = config(&other.path().join("log"), &address(store.path()), medium);
         let restored = restore(&second).unwrap();
-        assert!(restored.objects > 6, "{restored:?}");
+        // A claim and a cut an epoch at least.
+        assert!(restored.objects >= 6, "{restored:?}");
         let (log, recovered) = Log::open(second.clone()).unwrap();
         assert!(recovered.clean);
         assert_eq!(all(&log), written, "{medium:?}");
