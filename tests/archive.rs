@@ -112,6 +112,38 @@ fn stamps_are_of_the_clock_after_a_close_that_archived() {
     }
 }
 
+/// Whichever of them: also one at which the sequence could be taken to end.
+#[test]
+fn an_object_that_is_missing_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let store = place.path().join("store");
+    let config_of = |name: &str| config(&place.path().join(name), &address(&store), Medium::Emulated);
+    for _ in 0..3 {
+        let (log, _) = Log::open(config_of("log")).unwrap();
+        for _ in 0..3 {
+            fill(&log, 5, Durability::Process);
+        }
+        log.close().unwrap();
+    }
+    assert!(verify(&config_of("log")).unwrap().findings.is_empty());
+    let mut names: Vec<_> =
+        std::fs::read_dir(store.join("seq")).unwrap().map(|e| e.unwrap().path()).collect();
+    names.sort();
+    assert!(names.len() > 8, "{names:?}");
+    for (i, path) in names[..names.len() - 1].iter().enumerate() {
+        let aside = place.path().join("aside");
+        std::fs::rename(path, &aside).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let findings = verify(&config_of("log")).unwrap().findings;
+        assert!(findings.iter().any(|finding| finding.what.contains(name)), "{name}: {findings:?}");
+        let refused = restore(&config_of(&format!("back-{i}"))).unwrap_err();
+        // Without the first there is none.
+        assert!(i == 0 || refused.to_string().contains(name), "{name}: {refused}");
+        std::fs::rename(&aside, path).unwrap();
+    }
+    restore(&config_of("back")).unwrap();
+}
+
 #[test]
 fn the_archive_gives_up_what_nobody_needs_and_retention_does_not_keep() {
     let place = tempfile::tempdir().unwrap();

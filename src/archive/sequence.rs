@@ -21,6 +21,8 @@ use crate::number::{Epoch, Gsn, Incarnation, LogId, Lsn};
 const HEAD_BYTES_FIRST: usize = 8 << 10;
 /// How long a store that does not answer keeps an open, a restore or a reader waiting.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How far behind an end a later object is looked for: one request each.
+const GAP_DOUBLINGS: u32 = 10;
 /// Creators raced for in a probe.
 pub(crate) const RACERS: u32 = 32;
 
@@ -217,6 +219,20 @@ impl Archive {
             }
         }
         Ok(free)
+    }
+
+    /// Whether nothing lies behind `free`, where the sequence seems to end: an object that was taken out of it ends no
+    /// sequence.
+    ///
+    /// # Errors
+    /// [`Refusal::Foreign`] naming that object; as for [`head`](Archive::head).
+    pub(crate) fn check_end(&self, log: LogId, free: u64) -> Result<()> {
+        for doublings in 0..=GAP_DOUBLINGS {
+            if self.head(Some(log), free + (1 << doublings))?.is_some() {
+                return Err(self.missing(free));
+            }
+        }
+        Ok(())
     }
 
     /// The first of `numbers` that goes as far as `gsn`, or the last one: by bisection, since stamps only grow.

@@ -1,10 +1,11 @@
-//! `tierlog ls`: segments by tier, and marks.
+//! `tierlog ls`: segments and objects by tier, and marks.
 
 use serde::Serialize;
 use tierlog_tiers::nvme::FileName;
 
 use super::ending::{Failure, Outcome, Status};
 use super::figures::count;
+use super::objects::objects;
 use super::{moment, output, selection};
 use crate::board::Water;
 use crate::catalogue::{Catalogue, Entry, scan};
@@ -19,18 +20,21 @@ const EXAMPLES: &str = "\
 Examples:
   tierlog ls --dir /srv/log
   tierlog ls --dir /srv/log --tier nvme --lane 2
+  tierlog ls --dir /srv/log --archive s3://bucket/log --tier object
   tierlog ls --dir /srv/log --marks
   tierlog ls --json | jq -r 'select(.state == \"damaged\") | .name'";
 
 /// Lists what each tier holds: lane, epoch, LSN range, bytes, state
 ///
 /// Works beside the process that appends; writes nothing. States on NVMe: open, sealed, trimmed (below the oldest record,
-/// to be used again), dead (of nothing that counts), free, damaged. States in a tail: open, full, drained.
+/// to be used again), dead (of nothing that counts), free, damaged. States in a tail: open, full, drained. With --archive
+/// its objects too, a line for each lane in one and a request each: claim, archived (bytes of frames, before they were
+/// packed), damaged.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct LsArgs {
     /// One tier only
-    #[arg(long, value_name = "TIER", value_parser = ["tail", "nvme"])]
+    #[arg(long, value_name = "TIER", value_parser = ["tail", "nvme", "object"])]
     tier: Option<String>,
     /// One lane only
     #[arg(long, value_name = "L", value_parser = selection::lane)]
@@ -43,17 +47,17 @@ pub(super) struct LsArgs {
     json: bool,
 }
 
-/// A segment.
-#[derive(Serialize)]
-struct Segment {
-    tier: &'static str,
-    name: String,
-    lane: Option<Lane>,
-    epoch: Option<Epoch>,
-    first: Option<Lsn>,
-    end: Option<Lsn>,
-    bytes: u64,
-    state: &'static str,
+/// A segment, or what an object holds of a lane.
+#[derive(Clone, Serialize)]
+pub(super) struct Piece {
+    pub(super) tier: &'static str,
+    pub(super) name: String,
+    pub(super) lane: Option<Lane>,
+    pub(super) epoch: Option<Epoch>,
+    pub(super) first: Option<Lsn>,
+    pub(super) end: Option<Lsn>,
+    pub(super) bytes: u64,
+    pub(super) state: &'static str,
 }
 
 /// Runs `tierlog ls`.
@@ -68,7 +72,10 @@ pub(super) fn run(args: &LsArgs, config: &Config) -> Outcome {
     }
     let mut found = tail_segments(media);
     found.extend(nvme_segments(media, view.is_live())?);
-    let wanted = |segment: &Segment| {
+    if args.tier.as_deref().is_none_or(|tier| tier == "object") {
+        found.extend(objects(&config.archive, view.id())?);
+    }
+    let wanted = |segment: &Piece| {
         args.tier.as_deref().is_none_or(|tier| tier == segment.tier)
             && args.lane.is_none_or(|lane| segment.lane == Some(lane))
     };
@@ -94,7 +101,7 @@ fn print_marks(marks: &[Mark], json: bool) -> Outcome {
     Ok(Status::Done)
 }
 
-impl Segment {
+impl Piece {
     fn line(&self) -> String {
         fn or_dash(value: Option<impl ToString>) -> String {
             value.map_or_else(|| "-".into(), |value| value.to_string())
@@ -114,10 +121,10 @@ impl Segment {
 }
 
 fn row([tier, name, lane, epoch, first, end, bytes, state]: [String; 8]) -> String {
-    format!("{tier:<5} {name:<14} {lane:>5} {epoch:>6} {first:>16} {end:>16} {bytes:>14}  {state}\n")
+    format!("{tier:<5} {name:<24} {lane:>5} {epoch:>6} {first:>16} {end:>16} {bytes:>14}  {state}\n")
 }
 
-fn tail_segments(media: &Media) -> Vec<Segment> {
+fn tail_segments(media: &Media) -> Vec<Piece> {
     let board = &media.board;
     let mut found = Vec::new();
     for lane in media.lanes() {
@@ -131,7 +138,7 @@ fn tail_segments(media: &Media) -> Vec<Segment> {
                 () if whole <= published => "full",
                 () => "open",
             };
-            found.push(Segment {
+            found.push(Piece {
                 tier: "tail",
                 name: format!("{lane}/{slot}"),
                 lane: Some(lane),
@@ -146,7 +153,7 @@ fn tail_segments(media: &Media) -> Vec<Segment> {
     found
 }
 
-fn nvme_segments(media: &Media, live: bool) -> Result<Vec<Segment>, Failure> {
+fn nvme_segments(media: &Media, live: bool) -> Result<Vec<Piece>, Failure> {
     let found = scan(&*media.nvme, &media.nvme_path, media.log, media.geometry.lanes)?;
     let bytes = |file: u32| -> Result<u64, Error> {
         let path = media.nvme_path.join(FileName::Segment(file).to_string());
@@ -157,7 +164,7 @@ fn nvme_segments(media: &Media, live: bool) -> Result<Vec<Segment>, Failure> {
     for lane in media.lanes() {
         for entry in found.catalogue.of_lane(lane) {
             let (end, state) = place(media, &found.catalogue, entry, live);
-            segments.push(Segment {
+            segments.push(Piece {
                 tier: "nvme",
                 name: FileName::Segment(entry.file).to_string(),
                 lane: Some(lane),
@@ -173,7 +180,7 @@ fn nvme_segments(media: &Media, live: bool) -> Result<Vec<Segment>, Failure> {
         found.free.iter().map(|file| (file, "free")).chain(found.damaged.iter().map(|f| (f, "damaged")));
     for (file, state) in nameless {
         let (name, bytes) = (FileName::Segment(*file).to_string(), bytes(*file)?);
-        segments.push(Segment {
+        segments.push(Piece {
             tier: "nvme",
             name,
             lane: None,

@@ -2,7 +2,8 @@
 //!
 //! Contents: `args` (the command line), `settings` (from flags and TOML to a configuration), `ending` (exit
 //! statuses), `input` and `output` (records in and out), `selection` and `format` (which records are
-//! read, and how they are printed), `latency` and `figures` (what was measured, for people), and the commands:
+//! read, and how they are printed), `objects` (what an archive holds), `latency` and `figures` (what was measured, for
+//! people), and the commands:
 //! `append`, `cat`, `follow`, `info`, `ls`, `dump`, `verify`, `repair`, `restore`, `probe-store`, `mark`, `slot`,
 //! `checkpoint`, `demo`, `doctor`, `completions`, `man`.
 //!
@@ -28,6 +29,7 @@ mod ls;
 mod man;
 mod mark;
 mod moment;
+mod objects;
 mod output;
 mod probe_store;
 mod repair;

@@ -33,6 +33,7 @@ pub(crate) fn check_objects(archive: &Archive, log: LogId) -> Result<Checked> {
         }
         number += 1;
     }
+    archive.check_end(log, number)?;
     checked.objects = number - base.number;
     Ok(checked)
 }

@@ -48,6 +48,7 @@ impl Plan {
         })?;
         let log = first.author.log;
         let end = archive.end_behind(Some(log), base.number)?;
+        archive.check_end(log, end)?;
         let last = archive.head(Some(log), end - 1)?.ok_or_else(|| archive.missing(end - 1))?;
         let (claims, newest) = chain(archive, log, first.claim_after(), &last)?;
         let Body::Claim(claim) = &newest.body else { return Err(archive.missing(newest.number)) };

@@ -103,6 +103,25 @@ fn marks_are_listed_by_stamp() {
 }
 
 #[test]
+fn ls_lists_the_objects_of_an_archive() {
+    let place = Place::with(&["--emulated"]);
+    let store = place.path("objects");
+    let archive = ["--archive", store.to_str().unwrap()];
+    place.append(&archive, b"one\ntwo\n").done();
+    let list = || {
+        let listed = place.run(&[&["ls", "--json", "--tier", "object"], &archive[..]].concat()).text();
+        let piece = |line: &Value| (line["state"].as_str().unwrap().to_owned(), line["end"].as_u64());
+        lines(&listed).iter().map(piece).collect::<Vec<_>>()
+    };
+    assert_eq!(list(), [("claim".into(), None), ("archived".into(), Some(128))]);
+    let second = store.join("seq/00000000000000000002");
+    let bytes = std::fs::read(&second).unwrap();
+    std::fs::write(&second, &bytes[..100]).unwrap();
+    assert_eq!(list()[1], ("damaged".into(), None));
+    assert!(place.run(&["ls", "--tier", "object"]).text().lines().count() == 1, "no archive, no objects");
+}
+
+#[test]
 fn slots_and_checkpoints_from_the_command_line() {
     let place = Place::with(&["--emulated"]);
     let text: String = (0..400).map(|n| format!("{n:04000}\n")).collect();
