@@ -149,7 +149,7 @@ impl Duel {
         Ok(owner)
     }
 
-    /// Without faults: who took over goes on, the other does not, now or when it opens again.
+    /// Without faults: who took over goes on, the other does not, and is told why when it opens again.
     fn end(&mut self, first: &mut Owner, second: &mut Owner) -> Result<(), Violation> {
         for _ in 0..TRIES {
             self.commit(second, Durability::Machine)?;
@@ -163,7 +163,8 @@ impl Duel {
         }
         match first.open() {
             Ok(()) => Err(Violation::TwoOwners),
-            Err(_) => Ok(()),
+            Err(Error::Refused(Refusal::Superseded { .. })) => Ok(()),
+            Err(error) => Err(refused(error)),
         }
     }
 }

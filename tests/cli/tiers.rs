@@ -1,6 +1,7 @@
 //! `info`, `verify` and `restore`: what lies where, whether it is whole, and from objects alone.
 
 use std::fs;
+use std::process::Command;
 
 use crate::tierlog::{Place, records, run};
 
@@ -107,4 +108,32 @@ fn a_log_comes_back_from_its_archive_alone() {
     let other = run(&mut place.command_in(&place.path("other"), &["restore"]), b"");
     other.refused(2, "name it with --archive");
     assert!(!place.path("other").exists());
+}
+
+/// A kernel, or a seccomp filter, that has no io_uring: the same records by plain writes.
+#[test]
+fn without_io_uring_runs_go_by_plain_writes() {
+    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+    if !traced.is_ok_and(|status| status.success()) {
+        println!("SKIP: needs strace and the right to trace");
+        return;
+    }
+    let place = Place::with(&["--emulated"]);
+    let (lines, trace) = (b"as it was\n".repeat(20_000), place.path("trace"));
+    let append = place.command(&["append"]);
+    let mut refused = Command::new("strace");
+    refused.args([
+        "-f",
+        "-qq",
+        "-e",
+        "trace=io_uring_setup",
+        "-e",
+        "inject=io_uring_setup:error=ENOSYS",
+        "-o",
+    ]);
+    refused.arg(&trace).arg(append.get_program()).args(append.get_args());
+    run(&mut refused, &lines).done();
+    assert!(fs::read_to_string(&trace).unwrap().contains("INJECTED"), "it was never asked for");
+    assert!(place.run(&["cat"]).done() == lines);
+    place.run(&["verify"]).done();
 }
