@@ -191,9 +191,9 @@ impl View {
     }
 
     /// Per lane, below what it may be trimmed, and what keeps the rest; checkpoints and slots as they were when this view
-    /// was opened.
+    /// was opened. How far the archive is only its owner knows: of a log that nobody has open it holds nothing back here.
     pub fn holds(&self) -> Vec<(Lane, Lsn, HeldBy)> {
-        let archives = !self.record.archive.is_empty();
+        let archives = self.live && !self.record.archive.is_empty();
         let hold = |lane| runs::hold(&self.media, &self.marks, &self.slots, archives, lane);
         let one = |lane| {
             let (lsn, held_by) = hold(lane);
