@@ -192,17 +192,18 @@ fn converse_aloud(log: &Log, mut chance: Chance) {
     }
 }
 
-/// Reads `count` records as they come: each once, in order, whatever idle lanes do.
+/// Reads `count` records as they come, however slowly: each once, in order, whatever idle lanes do.
 fn follow_all(mut reader: Merged, count: usize) -> Vec<(u64, u32, u64)> {
     let (mut seen, mut got) = (BTreeMap::new(), Vec::new());
-    let until = Instant::now() + LONG;
+    let mut until = Instant::now() + LONG;
     while got.len() < count {
-        assert!(Instant::now() < until, "{} of {count} records in {LONG:?}", got.len());
+        assert!(Instant::now() < until, "none in {LONG:?} behind {} of {count} records", got.len());
         let Some(record) = reader.follow(Duration::from_millis(200)).unwrap() else { continue };
         let word = Word::from(record.payload);
         check(&word, &seen);
         seen.insert(word.lane, word.number);
         got.push((record.gsn.0, record.lane.0, record.lsn.0));
+        until = Instant::now() + LONG;
     }
     assert!(got.is_sorted(), "not in merged order");
     assert!(reader.follow(Duration::from_millis(30)).unwrap().is_none(), "more than was written");
