@@ -43,6 +43,9 @@ mod engine;
 mod error;
 mod format;
 mod frame;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod geometry;
 pub mod host;
 mod lane;

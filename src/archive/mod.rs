@@ -28,3 +28,5 @@ pub(crate) use reader::{ArchiveReader, Piece};
 pub(crate) use sequence::RACERS;
 pub use sequence::probe_store;
 pub(crate) use sequence::{Archive, Archived, open_objects};
+#[cfg(feature = "fuzz")]
+pub(crate) use {base::Base, codec::pack, object::Chunk};

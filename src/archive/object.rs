@@ -195,7 +195,7 @@ impl Claim {
         geometry.check().ok()?;
         let (ranges, _) = (from.u32()?, from.u32()?);
         let ranges = from.many(ranges, 32, EpochRange::take)?;
-        Some(Claim { geometry, ranges })
+        EpochRange::are_of(&ranges, lanes).then_some(Claim { geometry, ranges })
     }
 }
 

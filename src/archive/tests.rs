@@ -98,7 +98,8 @@ fn as_many_of_each_part_as_there_are_come_back() {
         assert_eq!(Object::decode(&sample.encode()), Ok(sample));
     }
     let Body::Claim(claim) = claim().body else { unreachable!() };
-    let ranges = vec![claim.ranges[0]; 500];
+    let range = |epoch| EpochRange { epoch: Epoch(epoch), ..claim.ranges[0] };
+    let ranges = (0..500).map(range).collect();
     let sample = Object { ends: vec![Lsn(64); 1024], ..object(Body::Claim(Claim { ranges, ..claim })) };
     assert_eq!(Object::decode(&sample.encode()), Ok(sample));
 }
@@ -112,6 +113,18 @@ fn every_flipped_byte_and_every_length_is_refused() {
             assert!(Object::decode(&flipped).is_err(), "byte {at} flipped");
             assert!(Object::decode(&bytes[..at]).is_err(), "cut at {at}");
         }
+    }
+}
+
+#[test]
+fn a_claim_with_ranges_that_no_log_has_is_refused() {
+    let Body::Claim(good) = claim().body else { unreachable!() };
+    let range = good.ranges[0];
+    let beyond = EpochRange { lane: Lane(good.geometry.lanes), ..range };
+    let backwards = EpochRange { first: Lsn(192), ..range };
+    for ranges in [vec![beyond], vec![backwards], vec![range, range]] {
+        let bytes = object(Body::Claim(Claim { ranges, ..good.clone() })).encode();
+        assert_eq!(Object::decode(&bytes), Err(Unreadable::Damaged));
     }
 }
 

@@ -158,6 +158,9 @@ impl OpenRecord {
             true => ends::take(ranges, lanes, body)?,
             false => body.many(ranges, RANGE_BYTES, EpochRange::take)?,
         };
+        if !EpochRange::are_of(&ranges, lanes) {
+            return None;
+        }
         // Added later: absent in older records, and whatever else follows is of a later program.
         if body.u32() == Some(SHUTDOWNS_VERSION) {
             body.u32()?;
@@ -193,6 +196,15 @@ impl OpenRecord {
 }
 
 impl EpochRange {
+    /// Whether they can be those of a log of `lanes`: of its lanes, none ending before it begins, one an open and lane.
+    pub(crate) fn are_of(ranges: &[EpochRange], lanes: u32) -> bool {
+        let mut keys: Vec<_> =
+            ranges.iter().map(|range| (range.epoch, range.incarnation, range.lane)).collect();
+        keys.sort_unstable();
+        keys.windows(2).all(|two| two[0] != two[1])
+            && ranges.iter().all(|range| range.lane.0 < lanes && range.first <= range.end)
+    }
+
     /// Reads one entry, here and in archive claims.
     pub(crate) fn take(body: &mut Reader<'_>) -> Option<Self> {
         Some(EpochRange {

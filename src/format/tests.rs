@@ -101,6 +101,27 @@ fn open_records_of_version_1_are_read() {
     assert_eq!(OpenRecord::decode(&unhex(golden)), Ok(record()));
 }
 
+/// They would be written anew, packed, by the next open.
+#[test]
+fn ranges_of_version_1_that_no_log_has_are_refused() {
+    let golden = unhex(include_str!("golden/open_record_first.hex"));
+    let body = &golden[24..];
+    // The last thing in it: lane, epoch, incarnation, first, end.
+    let range_at = body.len() - 32;
+    let sealed = |lane: u32, first: u64| {
+        let mut body = body.to_vec();
+        body[range_at..range_at + 4].copy_from_slice(&lane.to_le_bytes());
+        body[range_at + 16..range_at + 24].copy_from_slice(&first.to_le_bytes());
+        OpenRecord::decode(&seal_block_of(*b"TIEROPN1", 1, &body))
+    };
+    assert!(sealed(1, 64).is_ok());
+    assert_eq!(sealed(2, 64), Err(Unreadable::Damaged), "no such lane");
+    assert_eq!(sealed(1, 192), Err(Unreadable::Damaged), "ends before it begins");
+    let mut twice = [body, &body[range_at..]].concat();
+    twice[112..116].copy_from_slice(&2_u32.to_le_bytes());
+    assert_eq!(OpenRecord::decode(&seal_block_of(*b"TIEROPN1", 1, &twice)), Err(Unreadable::Damaged));
+}
+
 #[test]
 fn a_blank_a_flipped_and_a_cut_one_are_refused() {
     for (which, (bytes, _)) in samples().iter().enumerate() {
