@@ -45,6 +45,11 @@ impl<'a> Reader<'a> {
         self.u64().filter(|lsn| lsn.is_multiple_of(LINE_BYTES) && *lsn < 1 << 62).map(Lsn)
     }
 
+    /// A number that is counted up, far from where that would overflow.
+    pub(crate) fn counter(&mut self) -> Option<u64> {
+        self.u64().filter(|counter| *counter < 1 << 62)
+    }
+
     pub(crate) fn id(&mut self) -> Option<[u8; 16]> {
         self.bytes(16)?.try_into().ok()
     }

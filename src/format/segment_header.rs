@@ -47,7 +47,7 @@ impl SegmentHeader {
                 lane: Lane(body.u32()?),
                 epoch: Epoch(body.u32()?),
                 incarnation: Incarnation(body.u64()?),
-                sequence: body.u64()?,
+                sequence: body.counter()?,
                 first: body.lsn()?,
                 gsn_before: Gsn(body.u64()?),
             })

@@ -73,7 +73,7 @@ impl SlotTable {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
         let mut body = Reader(unseal_block(MAGIC, bytes)?);
         let mut table = || {
-            let (log, turn, count, _) = (LogId(body.id()?), body.u64()?, body.u32()?, body.u32()?);
+            let (log, turn, count, _) = (LogId(body.id()?), body.counter()?, body.u32()?, body.u32()?);
             Some(SlotTable { log, turn, slots: body.many(count, SLOT_HEAD_BYTES, SlotEntry::take)? })
         };
         table().ok_or(Unreadable::Damaged)

@@ -136,6 +136,21 @@ fn a_blank_a_flipped_and_a_cut_one_are_refused() {
     }
 }
 
+/// The next write would count on from them.
+#[test]
+fn counters_about_to_overflow_are_refused() {
+    let mark = Watermark { turn: u64::MAX, ..mark() };
+    assert_eq!(Watermark::decode(&mark.encode()), Err(Unreadable::Damaged));
+    let slots = SlotTable { turn: u64::MAX, ..SlotTable::default() };
+    assert_eq!(SlotTable::decode(&slots.encode()), Err(Unreadable::Damaged));
+    let header = SegmentHeader { sequence: u64::MAX, ..header() };
+    assert_eq!(SegmentHeader::decode(&header.encode()), Err(Unreadable::Damaged));
+    for last in [OpenRecord { turn: u64::MAX, ..record() }, OpenRecord { epoch: Epoch(u32::MAX), ..record() }]
+    {
+        assert_eq!(OpenRecord::decode(&last.encode().unwrap()), Err(Unreadable::Damaged));
+    }
+}
+
 #[test]
 fn another_version_is_named() {
     for (which, (bytes, _)) in samples().iter().enumerate() {

@@ -42,7 +42,7 @@ impl Watermark {
                 log,
                 epoch,
                 incarnation: Incarnation(body.u64()?),
-                turn: body.u64()?,
+                turn: body.counter()?,
                 drained: body.lsn()?,
                 gsn: Gsn(body.u64()?),
                 checkpoint: body.lsn()?,
