@@ -272,7 +272,10 @@ fn a_writing_open_builds_on_nothing_else() {
             image.put(dir.path());
             let told = subject.go_on(dir.path()).unwrap_or_else(|what| panic!("{place:?}: {what}"));
             refused += usize::from(!told);
-            subject.segments_stay(&mut Image::take(dir.path()), &place);
+            // Without its watermark all of a lane is moved to fresh segments, and the old ones are free.
+            if place.file != Path::new("nvme/watermarks") {
+                subject.segments_stay(&mut Image::take(dir.path()), &place);
+            }
         }
         println!("{:?}: {refused} of {tried} refused", subject.medium);
     }
