@@ -193,7 +193,7 @@ fn refuse_orphans<H: Host>(host: &H, config: &Config, nvme_path: &Path) -> Resul
     }
     if let Some(name) = files.iter().find(|name| matches!(name, FileName::Segment(_))) {
         let path = nvme_path.join(name.to_string());
-        let what = "a segment where there is no superblock: put that log's back, or".to_string();
+        let what = "a segment of a log whose superblock is not here (put it back)".to_string();
         return Err(Refusal::Foreign { path, what }.into());
     }
     for place in config.tail_places() {
