@@ -15,7 +15,7 @@ use crate::chance::Chance;
 use crate::check::{Violation, read_back};
 use crate::payload::payload;
 use crate::random::Found;
-use crate::script::{Script, Tail};
+use crate::script::smallest;
 
 /// What the owners do before the second comes, and after it has come, at most.
 const ACTS: (u64, u64) = (12, 24);
@@ -194,17 +194,8 @@ struct Owner {
 
 impl Owner {
     fn new(world: &World, number: u32, seed: u64) -> Self {
-        let script =
-            Script { name: "duel", tail: Tail::Adr, archive: true, crossover: 256, steps: Vec::new() };
         let host = Simulation::new(world, number, seed);
-        Owner {
-            number,
-            host,
-            config: script.config(),
-            log: None,
-            acknowledged: Vec::new(),
-            superseded: false,
-        }
+        Owner { number, host, config: smallest(true), log: None, acknowledged: Vec::new(), superseded: false }
     }
 
     /// Opens the log, again where it is open.

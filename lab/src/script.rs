@@ -70,20 +70,9 @@ pub struct Script {
 }
 
 impl Script {
-    /// The smallest log there can be.
+    /// The log that it is done to.
     pub fn config(&self) -> Config {
-        let mut config = Config::new("sim");
-        config.tail.lanes = Some(2);
-        config.tail.segment_bytes = Some(4 << 10);
-        config.tail.segments = Some(4);
-        config.tail.full_wait_ms_max = 1_000;
-        config.nvme.segment_bytes = Some(16 << 10);
-        config.nvme.spare_segments = 1;
-        if self.archive {
-            config.archive.address = "memory:lab".into();
-            config.archive.linger_ms_max = 5;
-        }
-        config
+        smallest(self.archive)
     }
 
     /// The world it begins in.
@@ -104,6 +93,22 @@ impl fmt::Display for Script {
         let archived = if self.archive { ", archived" } else { "" };
         write!(f, "{} on {:?}, streams from {}{archived}", self.name, self.tail, self.crossover)
     }
+}
+
+/// The smallest log there can be.
+pub fn smallest(archive: bool) -> Config {
+    let mut config = Config::new("sim");
+    config.tail.lanes = Some(2);
+    config.tail.segment_bytes = Some(4 << 10);
+    config.tail.segments = Some(4);
+    config.tail.full_wait_ms_max = 1_000;
+    config.nvme.segment_bytes = Some(16 << 10);
+    config.nvme.spare_segments = 1;
+    if archive {
+        config.archive.address = "memory:lab".into();
+        config.archive.linger_ms_max = 5;
+    }
+    config
 }
 
 /// All of them.
