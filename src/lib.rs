@@ -33,6 +33,8 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+#[cfg(feature = "cli")]
+pub mod bench;
 mod board;
 mod catalogue;
 #[cfg(feature = "cli")]
