@@ -4,9 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tierlog::{Config, Log, Medium};
+use tierlog_tiers::raw::Raw;
 use tierlog_tiers::tail::{MapOptions, Mapped, MediumAsk, Tail};
-
-use crate::raw::Raw;
 
 type Failure = Box<dyn std::error::Error>;
 

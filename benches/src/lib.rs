@@ -10,6 +10,4 @@ pub mod disturbances;
 pub mod emulated;
 pub mod peak;
 pub mod quantiles;
-pub mod raw;
 pub mod sizes;
-pub mod ticks;

@@ -8,6 +8,7 @@
 //! - `sim` (feature): all of these simulated, to test recovery in
 //! - [`page`]: words shared between processes
 //! - [`checksum`], [`clock`], [`membarrier`]: what the engine needs of the processor
+//! - [`raw`]: the loop that a commit is compared with
 //! - [`sync`]: what threads share, std's or a model checker's
 
 pub mod checksum;
@@ -19,6 +20,7 @@ pub mod object;
 #[cfg_attr(any(loom, shuttle), path = "sync/page.rs")]
 pub mod page;
 pub mod persist;
+pub mod raw;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod sync;

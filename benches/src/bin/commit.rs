@@ -1,7 +1,7 @@
 //! Append + commit at `Power` against the raw loop (copy, CLWB, SFENCE), in turns on the same medium, on one CPU.
 //!
 //! The raw loop writes as many bytes as the record's frame has, and once the bare payload. Bursts are timed as a whole for
-//! the ratio; latencies are taken one by one, each with the cost of its own bracket in it.
+//! the ratio; latencies are taken one by one, the cost of their own bracket subtracted.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,8 @@ use tierlog::{Durability, Log, Writer};
 use tierlog_benches::cpu::{Cpus, noise};
 use tierlog_benches::emulated;
 use tierlog_benches::quantiles::{Latencies, median, spread};
-use tierlog_benches::raw::Raw;
-use tierlog_benches::ticks::{self, Ticks};
+use tierlog_tiers::clock::Ticks;
+use tierlog_tiers::raw::Raw;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -67,20 +67,19 @@ trait Loop {
 impl<O: Operation> Loop for O {
     #[inline(never)]
     fn burst(&mut self, ticks: Ticks, operations: u64) -> Result<f64, Failure> {
-        let start = ticks::now();
+        let start = ticks.now();
         for _ in 0..operations {
             self.once()?;
         }
-        Ok(ticks.ns(ticks::now() - start) / operations as f64)
+        Ok(ticks.since(start) / operations as f64)
     }
 
     #[inline(never)]
     fn one_by_one(&mut self, ticks: Ticks, operations: u64, into: &mut Latencies) -> Result<(), Failure> {
         for _ in 0..operations {
-            let start = ticks::now();
+            let start = ticks.now();
             self.once()?;
-            let took = ticks::now() - start;
-            into.record(ticks.ns(took) as u64);
+            into.record(ticks.since(start) as u64);
         }
         Ok(())
     }
@@ -111,7 +110,7 @@ fn main() -> Result<(), Failure> {
     let cpus = Cpus::split(args.cpu)?;
     let ticks = Ticks::calibrate();
     println!("{}; {}", cpus.describe(), noise());
-    println!("an empty timing bracket is {:.0} ns: part of every latency below", ticks.bracket_ns());
+    println!("an empty timing bracket is {:.0} ns: subtracted from every time below", ticks.bracket_ns());
     let mut worst: f64 = 0.0;
     for (nth, size) in args.sizes.iter().enumerate() {
         let ratio = compare(&args, &cpus, ticks, *size, nth == 0)?;
@@ -194,10 +193,20 @@ fn contestants<'a>(
     {
         let (mut raw, same) = (lane("libpmem")?, bytes);
         all.push(Contestant::new(format!("libpmem: pmem_memcpy_persist, {frame} B"), move || {
-            Ok(raw.libpmem(&same)?)
+            libpmem(raw.next(same.len()), &same);
+            Ok(())
         }));
     }
     Ok(all)
+}
+
+/// Copy and persist, by instructions that libpmem chooses itself.
+#[cfg(feature = "libpmem")]
+#[inline]
+fn libpmem(to: &mut [u8], bytes: &[u8]) {
+    assert_eq!(to.len(), bytes.len());
+    // SAFETY: two slices of one length, one of them borrowed mutably.
+    unsafe { pmem::ptr::copy_nooverlapping(bytes.as_ptr(), to.as_mut_ptr(), bytes.len()) };
 }
 
 /// One round: bursts in turns, then latencies in turns; who begins changes from round to round.

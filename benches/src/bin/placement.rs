@@ -15,7 +15,7 @@ use tierlog::{Config, Durability, Log, Medium, TailPlace};
 use tierlog_benches::cpu::{Cpus, noise};
 use tierlog_benches::disturbances::Disturbances;
 use tierlog_benches::quantiles::Latencies;
-use tierlog_benches::ticks::{self, Ticks};
+use tierlog_tiers::clock::Ticks;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -115,16 +115,16 @@ fn case(args: &Args, cpus: &Cpus, ticks: Ticks, in_memory: bool, busy: bool) -> 
 fn commits(log: &Log, ticks: Ticks, args: &Args) -> Result<(Latencies, Latencies), Failure> {
     let (mut since_due, mut since_called) = (Latencies::default(), Latencies::default());
     let mut writer = log.writer()?;
-    let start = ticks::now();
+    let start = ticks.now();
     for n in 0..args.commits {
         let due_ns = n as f64 * 1e9 / args.rate as f64;
-        while ticks.ns(ticks::now() - start) < due_ns {
+        while ticks.ns(ticks.now() - start) < due_ns {
             std::hint::spin_loop();
         }
-        let called = ticks::now();
+        let called = ticks.now();
         writer.append(7, &PAYLOAD)?;
         writer.commit(Durability::Process)?;
-        let done = ticks::now();
+        let done = ticks.now();
         since_called.record(ticks.ns(done - called) as u64);
         since_due.record((ticks.ns(done - start) - due_ns) as u64);
     }

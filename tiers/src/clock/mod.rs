@@ -1,9 +1,11 @@
 //! Nanoseconds since 1970, UTC, that never run backwards.
 //!
-//! Contents: the seam ([`Clock`]) and its implementation over the processor's counter ([`WallClock`]).
+//! Contents: the seam ([`Clock`]), its implementation over the processor's counter ([`WallClock`]), and for short stretches
+//! a timer that holds back what it times ([`Ticks`]).
 
 mod counter;
 mod line;
+mod ticks;
 mod wall;
 
 #[cfg(test)]
@@ -11,6 +13,7 @@ mod tests;
 
 use std::fmt;
 
+pub use ticks::Ticks;
 pub use wall::WallClock;
 
 /// A clock that stamps can be drawn from.

@@ -27,6 +27,8 @@ mod arch;
 #[cfg(target_arch = "aarch64")]
 pub use arch::Cvap;
 #[cfg(target_arch = "x86_64")]
+pub(crate) use arch::ticks;
+#[cfg(target_arch = "x86_64")]
 pub use arch::{Avx, Avx512, Clflush, Clflushopt, Clwb};
 pub use crossover::{CROSSOVER_MAX, CROSSOVER_MIN, crossover};
 pub use instructions::{Flush, NoFlush, Persist};

@@ -233,7 +233,7 @@ pub(super) fn fence() {
 }
 
 /// The time-stamp counter, read after everything before it and before everything behind it.
-pub(super) fn ticks() -> u64 {
+pub(crate) fn ticks() -> u64 {
     let (low, high): (u64, u64);
     // SAFETY: LFENCE and RDTSC read no memory; SFENCE alone would not hold RDTSC back.
     unsafe {

@@ -1,6 +1,6 @@
 //! The loops to compare with: copy, write back, fence, and on to the next lines of the same kind of file.
 
-use tierlog_tiers::tail::{Fault, MappedLane, TailLane};
+use crate::tail::{Fault, MappedLane, TailLane};
 
 /// Walks a lane from end to end, again and again.
 #[derive(Debug)]
@@ -50,14 +50,10 @@ impl Raw {
         self.lane.fence()
     }
 
-    /// The same by libpmem, which chooses its instructions itself.
-    #[cfg(feature = "libpmem")]
+    /// The next `len` bytes, for a loop with other instructions.
     #[inline]
-    pub fn libpmem(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let at = self.step(bytes.len());
-        let to = self.lane.bytes_mut(at, bytes.len());
-        // SAFETY: two slices of one length, one of them borrowed mutably.
-        unsafe { pmem::ptr::copy_nooverlapping(bytes.as_ptr(), to.as_mut_ptr(), bytes.len()) };
-        Ok(())
+    pub fn next(&mut self, len: usize) -> &mut [u8] {
+        let at = self.step(len);
+        self.lane.bytes_mut(at, len)
     }
 }
