@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod read;
+
+pub use read::ReadError;
+
 /// The schema's name and version; a reader refuses another.
 pub const SCHEMA: &str = "tierlog-bench/1";
 

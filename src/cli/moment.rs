@@ -6,7 +6,7 @@ const NS: u64 = 1_000_000_000;
 const DAY_SECONDS: i64 = 86_400;
 
 /// `2026-11-21T08:30:00Z`, with a fraction if wanted (`08:30:00.5Z`), or seconds since 1970 (`@1795249800.5`).
-pub(super) fn parse(text: &str) -> Result<Gsn, String> {
+pub(crate) fn parse(text: &str) -> Result<Gsn, String> {
     let wrong =
         || "write a moment as 2026-11-21T08:30:00Z (UTC), or as seconds since 1970 behind an @".to_string();
     let ns = match text.strip_prefix('@') {
@@ -69,7 +69,7 @@ fn days_before(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// A stamp as a moment.
-pub(super) fn print(gsn: Gsn) -> String {
+pub(crate) fn print(gsn: Gsn) -> String {
     let (seconds, ns) = (gsn.0 / NS, gsn.0 % NS);
     let (days, second) = ((seconds / 86_400) as i64, seconds % 86_400);
     let shifted = days + 719_468;
