@@ -1,8 +1,16 @@
 //! The benchmark runner behind `tierlog bench`: what a machine can do as a home for a log, and what the log makes of it.
 //!
 //! Contents: [`results`] (what is kept of a run, in JSON), [`latency`] (from samples to quantiles), [`probe`] (one thing to
-//! measure, and what it is given).
+//! measure, and what it is given), [`sweep`] (at which points), [`cpus`] (who runs where), [`contest`] (contestants
+//! in turns), [`kinds`] (all that can be
+//! measured, group by group: [`engine`]), [`run`] (from a profile or a job file to results).
 
+pub mod contest;
+pub mod cpus;
+pub mod engine;
+pub mod kinds;
 pub mod latency;
 pub mod probe;
 pub mod results;
+pub mod run;
+pub mod sweep;

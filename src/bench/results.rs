@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod label;
 mod read;
 
 pub use read::ReadError;
@@ -156,6 +157,30 @@ pub struct Figure {
     /// A sentence that has to stand beside it, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
+}
+
+impl Figure {
+    /// One without a value yet.
+    pub fn new(group: Group, what: &str, by: &str, at: Point, medium: &str, promise: &str) -> Figure {
+        Figure {
+            group,
+            what: what.into(),
+            by: by.into(),
+            at,
+            medium: medium.into(),
+            promise: promise.into(),
+            runs: 0,
+            per_s: None,
+            bytes_per_s: None,
+            latency: None,
+            response: None,
+            ratio: None,
+            timeline: Vec::new(),
+            stalls: Vec::new(),
+            counted: BTreeMap::new(),
+            note: None,
+        }
+    }
 }
 
 /// Where in the space of parameters a figure lies; what does not apply is absent.

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::append::AppendArgs;
+use super::bench::BenchArgs;
 use super::cat::CatArgs;
 use super::checkpoint::CheckpointArgs;
 use super::completions::CompletionsArgs;
@@ -60,6 +61,7 @@ pub(super) enum Command {
     Repair(RepairArgs),
     Restore(RestoreArgs),
     ProbeStore(ProbeStoreArgs),
+    Bench(BenchArgs),
     Demo(DemoArgs),
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),

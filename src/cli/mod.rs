@@ -5,13 +5,14 @@
 //! read, and how they are printed), `objects` (what an archive holds), `latency` and `figures` (what was measured, for
 //! people), and the commands:
 //! `append`, `cat`, `follow`, `info`, `ls`, `dump`, `verify`, `repair`, `restore`, `probe-store`, `mark`, `slot`,
-//! `checkpoint`, `demo`, `doctor`, `completions`, `man`.
+//! `checkpoint`, `bench`, `demo`, `doctor`, `completions`, `man`.
 //!
 //! Signals keep their default action. An interrupted `append` leaves what `kill -9` would: everything acknowledged is
 //! there after the next open. What goes to standard output goes there in whole records.
 
 mod append;
 mod args;
+mod bench;
 mod cat;
 mod checkpoint;
 mod completions;

@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 use super::args::{Cli, Command};
 use super::ending::{Failure, Outcome};
 use super::{
-    append, cat, checkpoint, completions, demo, doctor, dump, follow, info, ls, man, mark, output,
+    append, bench, cat, checkpoint, completions, demo, doctor, dump, follow, info, ls, man, mark, output,
     probe_store, repair, restore, slot, verify,
 };
 
@@ -52,6 +52,7 @@ fn carry_out(cli: &Cli) -> Outcome {
         Command::Repair(args) => repair::run(args, &cli.log.config()?),
         Command::Restore(args) => restore::run(args, &cli.log.config()?),
         Command::ProbeStore(args) => probe_store::run(args, cli.log.config()?),
+        Command::Bench(args) => bench::run(args, &cli.log.media()),
         Command::Demo(args) => demo::run(args, cli.log.dir()),
         Command::Doctor(args) => doctor::run(args, cli.log.config()?),
         Command::Completions(args) => completions::run(args),

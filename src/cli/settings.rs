@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
+use super::bench::Media;
 use super::ending::Failure;
 use super::figures::parse_bytes;
 use crate::archive::Compression;
@@ -143,6 +144,11 @@ impl LogArgs {
         config.fork |= self.fork;
         config.accept_loss |= self.accept_loss;
         Ok(config)
+    }
+
+    /// Where `bench` measures.
+    pub(super) fn media(&self) -> Media {
+        Media { tail: self.tails.first().cloned(), nvme: self.nvme.clone() }
     }
 
     /// The directory, if one was named.

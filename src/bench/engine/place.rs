@@ -1,0 +1,114 @@
+//! A log, and raw lanes beside it, in the directories of a session.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tierlog_tiers::raw::Raw;
+use tierlog_tiers::tail::{MapOptions, Mapped, MediumAsk, Tail};
+
+use crate::bench::probe::{Measured, Session};
+use crate::{Config, Cut, Epoch, LaneWatermarks, Log, Medium, Position, TailPlace};
+
+/// Bytes of a tail segment.
+const SEGMENT_BYTES: u64 = 4 << 20;
+/// A frame's header.
+pub const HEADER_BYTES: u64 = 32;
+/// Between two looks at how far the drainer is.
+const LOOK: Duration = Duration::from_micros(200);
+/// A drainer that moves nothing for so long never will.
+const STUCK: Duration = Duration::from_secs(10);
+
+/// Bytes of the frame around a payload.
+pub fn frame_bytes(payload: u64) -> u64 {
+    (HEADER_BYTES + payload).next_multiple_of(64)
+}
+
+/// A log of `lanes` lanes with a ring of `ring_bytes` each, a multiple of 4 MiB from 16 to 256 MiB: its tail on the tail's
+/// medium, the rest on the NVMe tier's.
+pub fn config(session: &Session<'_>, lanes: u32, ring_bytes: u64) -> Config {
+    let mut config = Config::new(session.nvme_dir.join("log"));
+    config.tail.medium = match session.grounds.tail_ask {
+        MediumAsk::Emulated => Medium::Emulated,
+        MediumAsk::Auto => Medium::Auto,
+        MediumAsk::Page => Medium::Page,
+        MediumAsk::File => Medium::File,
+    };
+    config.tail.places = vec![TailPlace { path: session.tail_dir.join("tail"), node: None }];
+    config.tail.lanes = Some(lanes);
+    config.tail.segment_bytes = Some(SEGMENT_BYTES);
+    config.tail.segments = Some((ring_bytes / SEGMENT_BYTES) as u32);
+    config.nvme.accept_volatile = true;
+    config
+}
+
+/// A raw lane of `bytes` in a tail file of its own, mapped and filled as a log's tail is.
+///
+/// # Errors
+/// As the system says.
+pub fn raw(session: &Session<'_>, name: &str, bytes: u64) -> Measured<Raw> {
+    raw_at(&session.tail_dir.join(name), session.grounds.tail_ask, bytes)
+}
+
+fn raw_at(path: &Path, ask: MediumAsk, bytes: u64) -> Measured<Raw> {
+    let tail = Arc::new(Mapped::create(path, bytes, &MapOptions { ask, ..MapOptions::default() })?);
+    Ok(Raw::new(tail.lane(0, bytes)?))
+}
+
+/// An open log that is measured.
+#[derive(Debug)]
+pub struct Place {
+    /// The log.
+    pub log: Log,
+    epoch: Epoch,
+}
+
+impl Place {
+    /// Opens a log whose background work leaves `measuring` processors alone; the calling thread is on the first of them
+    /// afterwards.
+    ///
+    /// # Errors
+    /// The log's.
+    pub fn open(session: &Session<'_>, config: Config, measuring: usize) -> Measured<Place> {
+        let (log, recovered) = session.cpus.in_background(measuring, || Log::open(config))??;
+        session.cpus.take(0)?;
+        Ok(Place { log, epoch: recovered.epoch })
+    }
+
+    /// Waits until what was committed is on NVMe and its room in the tail is free again; then gives it up there, too.
+    ///
+    /// # Errors
+    /// A drainer that comes to nothing; the log's.
+    pub fn settle(&self) -> Measured<()> {
+        let (mut before, mut since) = (0, Instant::now());
+        loop {
+            let marks = self.log.watermarks();
+            let behind = |mark: &LaneWatermarks| {
+                mark.durable < mark.published || mark.published.0 - mark.drained.0 > 2 * SEGMENT_BYTES
+            };
+            if !marks.iter().any(behind) {
+                let end = |mark: &LaneWatermarks| Position {
+                    epoch: self.epoch,
+                    lane: mark.lane,
+                    lsn: mark.durable,
+                };
+                return Ok(self.log.checkpoint(&Cut::from(marks.iter().map(end).collect::<Vec<_>>()))?);
+            }
+            let now = marks.iter().map(|mark| mark.durable.0 + mark.drained.0).sum();
+            if now > before {
+                (before, since) = (now, Instant::now());
+            } else if since.elapsed() > STUCK {
+                return Err("nothing was drained for 10 s".into());
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Ends the log.
+    ///
+    /// # Errors
+    /// The log's.
+    pub fn close(self) -> Measured<()> {
+        Ok(self.log.close()?)
+    }
+}

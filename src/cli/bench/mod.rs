@@ -1,0 +1,9 @@
+//! `tierlog bench`: what a machine can do as a home for a log.
+//!
+//! Contents: `command` (the flags), `measure` (a run), `table` (what it shows meanwhile).
+
+mod command;
+mod measure;
+mod table;
+
+pub(super) use command::{BenchArgs, Media, run};
