@@ -3,7 +3,8 @@
 //! Contents: [`results`] (what is kept of a run, in JSON), [`latency`] (from samples to quantiles), [`probe`] (one thing to
 //! measure, and what it is given), [`sweep`] (at which points), [`cpus`] (who runs where), [`contest`] (contestants
 //! in turns), [`kinds`] (all that can be
-//! measured, group by group: [`engine`]), [`run`] (from a profile or a job file to results).
+//! measured, group by group: [`engine`]), [`run`] (from a profile or a job file to results), [`report`] (from results to a
+//! page).
 
 pub mod contest;
 pub mod cpus;
@@ -11,6 +12,7 @@ pub mod engine;
 pub mod kinds;
 pub mod latency;
 pub mod probe;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod sweep;

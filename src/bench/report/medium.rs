@@ -1,0 +1,56 @@
+//! Medium and promise, to stand beside every number; EMULATED where it is.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use crate::bench::results::{Figure, Medium, Results};
+
+const MARK: &str = "EMULATED";
+
+/// Whether the medium or the promise says so.
+pub(super) fn emulated(results: &Results, medium: &str, promise: &str) -> bool {
+    promise.contains(MARK) || results.machine.media.iter().any(|known| known.name == medium && known.emulated)
+}
+
+/// `survives power loss, on tail EMULATED`.
+pub(super) fn tag(results: &Results, medium: &str, promise: &str) -> Markup {
+    html! { p.on { (survives(results, medium, promise)) ", on " (medium) } }
+}
+
+/// `survives power loss EMULATED`.
+pub(super) fn survives(results: &Results, medium: &str, promise: &str) -> Markup {
+    let plain = promise.trim_end_matches(MARK_BEHIND);
+    html! {
+        "survives " (plain)
+        @if emulated(results, medium, promise) { " " b.emulated { (MARK) } }
+    }
+}
+
+/// How promises carry it.
+const MARK_BEHIND: &str = " (EMULATED)";
+
+/// The banner, if any figure is.
+pub(super) fn banner(results: &Results) -> Markup {
+    let touched = |figure: &&Figure| emulated(results, &figure.medium, &figure.promise);
+    let names: BTreeSet<&str> =
+        results.figures.iter().filter(touched).map(|figure| figure.medium.as_str()).collect();
+    let described = |name: &str| results.machine.media.iter().find(|medium| medium.name == name).cloned();
+    html! {
+        @if !names.is_empty() {
+            aside.banner {
+                p.large { (MARK) }
+                ul {
+                    @for name in names {
+                        li {
+                            b { (name) } ": ordinary memory in the place of persistent memory"
+                            @if let Some(Medium { path, .. }) = described(name) { ", at " code { (path) } }
+                        }
+                    }
+                }
+                p { "Figures on it tell what the instructions cost, not what such a medium would cost; "
+                    "the promise beside each tells what it survives here." }
+            }
+        }
+    }
+}
