@@ -1,0 +1,63 @@
+//! tierlog beside other logs: in turns, at the same promise, on the same medium. See `scripts/peers`.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::peer::Outcome;
+
+mod measure;
+mod peer;
+mod peers;
+mod plan;
+mod prove;
+mod run;
+mod table;
+mod turns;
+mod verdict;
+mod version;
+
+/// Compares tierlog with other logs.
+#[derive(Debug, Parser)]
+#[command(name = "scripts/peers")]
+struct Args {
+    /// Two sizes, two numbers of threads, short turns: a minute or two.
+    #[arg(long, global = true)]
+    quick: bool,
+    /// A directory on the tail's medium: persistent memory, or tmpfs in its place (EMULATED) [default: /dev/shm]
+    #[arg(long, value_name = "DIR")]
+    tail: Option<PathBuf>,
+    /// A directory on the disk [default: this one, or the one for temporary files]
+    #[arg(long, value_name = "DIR")]
+    nvme: Option<PathBuf>,
+    /// Where the results go: a directory that is not there yet [default: bench-results/HOST/peers-SECONDS]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// The processes that this one starts.
+#[derive(Debug, Subcommand)]
+#[command(hide = true)]
+enum Part {
+    /// Measures one medium.
+    Measure { place: String, into: PathBuf },
+    /// Commits as one of the kinds, and waits to be killed.
+    Commit { kind: usize, place: String },
+}
+
+fn main() -> Outcome<()> {
+    let args = Args::parse();
+    match args.part {
+        None => run::run(args.quick, args.tail.as_deref(), args.nvme.as_deref(), args.out),
+        Some(Part::Measure { place, into }) => {
+            let measured = measure::measure(&serde_json::from_str(&place)?, args.quick)?;
+            Ok(serde_json::to_writer(File::create(into)?, &measured)?)
+        }
+        Some(Part::Commit { kind, place }) => {
+            prove::commit(&peers::KINDS[kind], &serde_json::from_str(&place)?)
+        }
+    }
+}
