@@ -1,5 +1,6 @@
 //! The loops to compare with: copy, write back, fence, and on to the next lines of the same kind of file.
 
+use crate::persist::Way;
 use crate::tail::{Fault, MappedLane, TailLane};
 
 /// Walks a lane from end to end, again and again.
@@ -48,6 +49,42 @@ impl Raw {
         let at = self.step(bytes.len());
         self.lane.stream(at, bytes);
         self.lane.fence()
+    }
+
+    /// Copies to the next lines in this way; durable after the next [`fence`](Raw::fence).
+    ///
+    /// # Panics
+    /// Past the cache, if `bytes` are not whole lines.
+    #[inline]
+    pub fn store(&mut self, way: Way, bytes: &[u8]) {
+        let to = self.next(bytes.len());
+        // SAFETY: `to` is a slice of that length, borrowed mutably.
+        unsafe { way.store(to.as_mut_ptr(), bytes) };
+    }
+
+    /// The same to the lane's first lines, again and again.
+    ///
+    /// # Panics
+    /// As for [`store`](Raw::store).
+    #[inline]
+    pub fn store_again(&mut self, way: Way, bytes: &[u8]) {
+        let to = self.lane.bytes_mut(0, bytes.len());
+        // SAFETY: `to` is a slice of that length, borrowed mutably.
+        unsafe { way.store(to.as_mut_ptr(), bytes) };
+    }
+
+    /// Waits until what was stored is durable on this medium.
+    ///
+    /// # Errors
+    /// [`Fault`], as a commit's fence.
+    #[inline]
+    pub fn fence(&mut self) -> Result<(), Fault> {
+        self.lane.fence()
+    }
+
+    /// The lane itself.
+    pub fn lane(&mut self) -> &mut MappedLane {
+        &mut self.lane
     }
 
     /// The next `len` bytes, for a loop with other instructions.

@@ -12,7 +12,7 @@ use tierlog_benches::emulated;
 
 type Failure = Box<dyn std::error::Error>;
 
-const RING_BYTES: u64 = 64 << 20;
+const RING_BYTES: u64 = 16 << 20;
 
 /// Counts the instructions of append + commit.
 #[derive(Debug, Parser)]
@@ -20,6 +20,9 @@ struct Args {
     /// Payload sizes in bytes.
     #[arg(long, value_delimiter = ',', default_value = "0,32,64,256")]
     sizes: Vec<usize>,
+    /// Lanes of the log, each of which commits in its turn.
+    #[arg(long, value_delimiter = ',', default_value = "1,8,64")]
+    lanes: Vec<u32>,
     /// Commits to count.
     #[arg(long, default_value_t = 20_000)]
     commits: u64,
@@ -34,25 +37,34 @@ struct Args {
 fn main() -> Result<(), Failure> {
     let args = Args::parse();
     if args.counted {
-        return args.sizes.iter().try_for_each(|size| run(*size, args.commits));
+        return run(args.sizes[0], args.lanes[0], args.commits);
     }
     println!("{}", emulated::SURVIVES);
     for size in &args.sizes {
-        let per_commit = count(&args, *size)? as f64 / args.commits as f64;
-        println!("{size:>6} B: {per_commit:.1} instructions per append + commit(Power)");
+        for lanes in &args.lanes {
+            let per_commit = count(&args, *size, *lanes)? as f64 / args.commits as f64;
+            println!(
+                "{size:>6} B, {lanes:>4} lanes: {per_commit:.1} instructions per append + commit(Power)"
+            );
+        }
     }
     Ok(())
 }
 
 /// Instructions inside [`counted_commits`], as callgrind says.
-fn count(args: &Args, size: usize) -> Result<u64, Failure> {
+fn count(args: &Args, size: usize, lanes: u32) -> Result<u64, Failure> {
     let dir = tempfile::tempdir()?;
-    let out = args.keep.clone().unwrap_or_else(|| dir.path().to_path_buf()).join(format!("callgrind.{size}"));
+    let out = args
+        .keep
+        .clone()
+        .unwrap_or_else(|| dir.path().to_path_buf())
+        .join(format!("callgrind.{size}.{lanes}"));
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no", "--toggle-collect=*counted_commits*"])
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(std::env::current_exe()?)
-        .args(["--counted", "--sizes", &size.to_string(), "--commits", &args.commits.to_string()])
+        .args(["--counted", "--sizes", &size.to_string(), "--lanes", &lanes.to_string()])
+        .args(["--commits", &args.commits.to_string()])
         .output()
         .map_err(|error| format!("valgrind: {error}; install the package valgrind"))?;
     let text = String::from_utf8_lossy(&output.stderr);
@@ -64,15 +76,16 @@ fn count(args: &Args, size: usize) -> Result<u64, Failure> {
     Ok(number.trim().parse()?)
 }
 
-fn run(size: usize, commits: u64) -> Result<(), Failure> {
+fn run(size: usize, lanes: u32, commits: u64) -> Result<(), Failure> {
     let dir = tempfile::tempdir_in("/dev/shm")?;
     let mut config = emulated::config(&dir.path().join("log"), RING_BYTES);
     config.tail.flush = Some(FlushWith::Clflush);
+    config.tail.lanes = Some(lanes);
     config.nvme.uring = false;
     let (log, _) = Log::open(config)?;
-    let mut writer = log.writer()?;
-    counted_commits(&mut writer, &vec![0x5a; size], commits)?;
-    let made = log.metrics().lanes[writer.lane().0 as usize].commits;
+    let mut writers = (0..lanes).map(|_| log.writer()).collect::<Result<Vec<_>, _>>()?;
+    counted_commits(&mut writers, &vec![0x5a; size], commits)?;
+    let made: u64 = log.metrics().lanes.iter().map(|lane| lane.commits).sum();
     if made != commits {
         return Err(format!("{commits} commits made, but the log says {made}").into());
     }
@@ -81,8 +94,10 @@ fn run(size: usize, commits: u64) -> Result<(), Failure> {
 
 /// What is counted; callgrind finds it by its name.
 #[inline(never)]
-fn counted_commits(writer: &mut Writer, payload: &[u8], commits: u64) -> Result<(), Failure> {
-    for _ in 0..commits {
+fn counted_commits(writers: &mut [Writer], payload: &[u8], commits: u64) -> Result<(), Failure> {
+    for nth in 0..commits as usize {
+        let of = writers.len();
+        let writer = &mut writers[nth % of];
         writer.append(7, payload)?;
         writer.commit(Durability::Power)?;
     }

@@ -21,6 +21,7 @@ mod progress;
 mod ring;
 mod space;
 mod syscall;
+pub mod trial;
 mod uring;
 
 #[cfg(test)]

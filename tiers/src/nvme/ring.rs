@@ -6,12 +6,13 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use io_uring::{IoUring, Probe, opcode, squeue, types};
 
+use super::Block;
 use super::progress::Progress;
 
 /// Enters in a row that the kernel answers with "not now" before the ring counts as broken: about a second.
@@ -36,6 +37,25 @@ impl Ring {
             ring.enter(1)?;
         }
         Ok(ring)
+    }
+
+    /// One set up otherwise, for trials.
+    pub(super) fn of(ring: IoUring) -> Ring {
+        Ring(ring)
+    }
+
+    /// Makes files and buffers known to the kernel, under their numbers.
+    ///
+    /// # Safety
+    /// The blocks stay where they are until the ring is gone or no request that uses them is under way.
+    pub(super) unsafe fn register(&self, files: &[RawFd], blocks: &mut [Block]) -> io::Result<()> {
+        let pieces: Vec<libc::iovec> = blocks
+            .iter_mut()
+            .map(|block| libc::iovec { iov_base: block.as_mut_ptr().cast(), iov_len: block.len() })
+            .collect();
+        self.0.submitter().register_files(files)?;
+        // SAFETY: the caller's promise.
+        unsafe { self.0.submitter().register_buffers(&pieces) }
     }
 
     /// Queues an entry; [`Ring::enter`] hands it to the kernel.
@@ -68,6 +88,16 @@ impl Ring {
                 }
                 _ => return Err(error),
             }
+        }
+    }
+
+    /// Hands over what is queued, if anything is, and waits for a completion if there is none yet: in one call or none.
+    pub(super) fn send(&mut self) -> io::Result<()> {
+        let none = self.0.completion().is_empty();
+        match (none, self.unsent()) {
+            (true, _) => self.enter(1),
+            (false, 0) => Ok(()),
+            (false, _) => self.enter(0),
         }
     }
 
