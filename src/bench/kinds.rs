@@ -24,3 +24,15 @@ pub fn kinds(group: Group) -> &'static [Kind] {
         Group::Peers => &[],
     }
 }
+
+/// A group's name, as in `results.json`.
+pub fn name(group: Group) -> &'static str {
+    match group {
+        Group::Primitive => "primitive",
+        Group::Device => "device",
+        Group::Numa => "numa",
+        Group::Engine => "engine",
+        Group::Peers => "peers",
+        Group::Cost => "cost",
+    }
+}

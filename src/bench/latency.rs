@@ -31,6 +31,11 @@ impl Latencies {
         self.0.add(&other.0).expect("histograms of the same bounds");
     }
 
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.0.reset();
+    }
+
     /// What is reported of them; nothing of nothing.
     pub fn quantiles(&self) -> Option<Latency> {
         let count = self.0.len();

@@ -52,7 +52,7 @@ fn carry_out(cli: &Cli) -> Outcome {
         Command::Repair(args) => repair::run(args, &cli.log.config()?),
         Command::Restore(args) => restore::run(args, &cli.log.config()?),
         Command::ProbeStore(args) => probe_store::run(args, cli.log.config()?),
-        Command::Bench(args) => bench::run(args, &cli.log.media()),
+        Command::Bench(args) => bench::run(args, &cli.log),
         Command::Demo(args) => demo::run(args, cli.log.dir()),
         Command::Doctor(args) => doctor::run(args, cli.log.config()?),
         Command::Completions(args) => completions::run(args),

@@ -2,6 +2,7 @@
 #![cfg(all(feature = "cli", feature = "object"))]
 
 mod append;
+mod bench;
 mod beside;
 mod demo;
 mod read;

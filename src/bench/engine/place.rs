@@ -50,7 +50,11 @@ pub fn raw(session: &Session<'_>, name: &str, bytes: u64) -> Measured<Raw> {
     raw_at(&session.tail_dir.join(name), session.grounds.tail_ask, bytes)
 }
 
-fn raw_at(path: &Path, ask: MediumAsk, bytes: u64) -> Measured<Raw> {
+/// As [`raw`], at a path.
+///
+/// # Errors
+/// As the system says.
+pub fn raw_at(path: &Path, ask: MediumAsk, bytes: u64) -> Measured<Raw> {
     let tail = Arc::new(Mapped::create(path, bytes, &MapOptions { ask, ..MapOptions::default() })?);
     Ok(Raw::new(tail.lane(0, bytes)?))
 }
@@ -75,24 +79,33 @@ impl Place {
         Ok(Place { log, epoch: recovered.epoch })
     }
 
-    /// Waits until what was committed is on NVMe and its room in the tail is free again; then gives it up there, too.
+    /// As [`drained`](Place::drained), and until its room in the tail is free again; then gives it up on NVMe, too.
     ///
     /// # Errors
     /// A drainer that comes to nothing; the log's.
     pub fn settle(&self) -> Measured<()> {
+        self.wait(|mark| {
+            mark.durable < mark.published || mark.published.0 - mark.drained.0 > 2 * SEGMENT_BYTES
+        })?;
+        let end = |mark: LaneWatermarks| Position { epoch: self.epoch, lane: mark.lane, lsn: mark.durable };
+        Ok(self.log.checkpoint(&Cut::from(self.log.watermarks().into_iter().map(end).collect::<Vec<_>>()))?)
+    }
+
+    /// Waits until what was committed is on NVMe.
+    ///
+    /// # Errors
+    /// A drainer that comes to nothing.
+    pub fn drained(&self) -> Measured<()> {
+        self.wait(|mark| mark.durable < mark.published)
+    }
+
+    /// Until no lane is behind.
+    fn wait(&self, behind: impl Fn(&LaneWatermarks) -> bool) -> Measured<()> {
         let (mut before, mut since) = (0, Instant::now());
         loop {
             let marks = self.log.watermarks();
-            let behind = |mark: &LaneWatermarks| {
-                mark.durable < mark.published || mark.published.0 - mark.drained.0 > 2 * SEGMENT_BYTES
-            };
-            if !marks.iter().any(behind) {
-                let end = |mark: &LaneWatermarks| Position {
-                    epoch: self.epoch,
-                    lane: mark.lane,
-                    lsn: mark.durable,
-                };
-                return Ok(self.log.checkpoint(&Cut::from(marks.iter().map(end).collect::<Vec<_>>()))?);
+            if !marks.iter().any(&behind) {
+                return Ok(());
             }
             let now = marks.iter().map(|mark| mark.durable.0 + mark.drained.0).sum();
             if now > before {

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::compare::{self, CompareArgs};
 use super::measure;
+use crate::bench::engine::recover;
 use crate::bench::kinds;
 use crate::bench::run::job::{PROFILES, parse_duration};
 use crate::bench::run::plan::Changes;
-use crate::cli::ending::{Outcome, Status};
+use crate::cli::ending::{Failure, Outcome, Status};
 use crate::cli::output;
+use crate::cli::settings::LogArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,19 +20,22 @@ Examples:
   tierlog bench full --dry-run                           how long it takes, and how much it writes to which medium
   tierlog bench --only engine/commit --time 5s           one part, for longer
   tierlog bench sweep.toml                               a sweep of one's own; --print-job quick shows the format
+  tierlog bench compare before/ after/                   what got better or worse; exit status 3 if anything got worse
 
 Results are kept in bench-results/HOST/DATE/ (--out DIR: there): results.json, results.csv. What is there already is
 never overwritten.
 
-Exit status: 0 done, 1 nothing could be measured, 2 wrong command line or job file.";
+Exit status: 0 done, 1 nothing could be measured, 2 wrong command line or job file; compare: 3 something got worse.";
 
 /// Measures what this machine can do as a home for a log: the memory, the disk, and what tierlog makes of them
 ///
 /// --tail and --nvme name directories, one on each medium; what is made there is removed at the end. A tail that is not
 /// persistent memory is served as if it were, and every figure then says EMULATED.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct BenchArgs {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// quick (under a minute), standard (about ten), full, or a job file
     #[arg(default_value = "quick", value_name = "PROFILE|JOB.toml")]
     pub(super) profile: String,
@@ -59,6 +65,18 @@ pub(in crate::cli) struct BenchArgs {
     print_job: Option<String>,
 }
 
+/// What is not a run.
+#[derive(Debug, clap::Subcommand)]
+enum Other {
+    Compare(CompareArgs),
+    /// Fills a log and waits to be killed: a part of the measurement of recovery
+    #[command(hide = true)]
+    Fill {
+        /// Of frames
+        bytes: u64,
+    },
+}
+
 impl BenchArgs {
     pub(super) fn changes(&self) -> Changes {
         Changes { only: self.only.clone(), time: self.time, runs: self.runs }
@@ -73,7 +91,15 @@ pub(in crate::cli) struct Media {
 }
 
 /// Runs `tierlog bench`.
-pub(in crate::cli) fn run(args: &BenchArgs, media: &Media) -> Outcome {
+pub(in crate::cli) fn run(args: &BenchArgs, log: &LogArgs) -> Outcome {
+    match &args.other {
+        Some(Other::Compare(args)) => return compare::run(args),
+        Some(Other::Fill { bytes }) => {
+            let filled = recover::fill(log.config()?, *bytes).map(|()| Status::Done);
+            return filled.map_err(|error| Failure::Failed(error.to_string()));
+        }
+        None => {}
+    }
     if let Some(name) = &args.print_job {
         let job = PROFILES.iter().find(|(profile, _)| profile == name).map(|(_, job)| *job);
         output::print(job.unwrap_or_default().as_bytes())?;
@@ -83,7 +109,7 @@ pub(in crate::cli) fn run(args: &BenchArgs, media: &Media) -> Outcome {
         output::print(list().as_bytes())?;
         return Ok(Status::Done);
     }
-    measure::run(args, media)
+    measure::run(args, &log.media())
 }
 
 fn list() -> String {

@@ -6,11 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::command::{BenchArgs, Media};
 use super::table::{Table, time};
 use crate::bench::cpus::Cpus;
+use crate::bench::csv::csv;
+use crate::bench::fio;
 use crate::bench::results::{Results, SCHEMA};
 use crate::bench::run::job::{Job, PROFILES, parse};
 use crate::bench::run::places::Places;
 use crate::bench::run::plan::{Item, plan, total};
 use crate::bench::run::{go, kept, machine};
+use crate::bench::verdict::verdict;
 use crate::cli::ending::{Failure, Outcome, Status};
 use crate::cli::{moment, output};
 use crate::number::Gsn;
@@ -108,7 +111,7 @@ fn measure(
     }
     let found = found.map_err(|error| Failure::Failed(error.to_string()))?;
     let took = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(began);
-    let results = Results {
+    let mut results = Results {
         schema: SCHEMA.into(),
         version: env!("CARGO_PKG_VERSION").into(),
         command: std::env::args().collect(),
@@ -121,6 +124,7 @@ fn measure(
         skipped: found.skipped,
         verdict: Vec::new(),
     };
+    results.verdict = verdict(&results);
     keep(&results, &folder)?;
     Ok((results, folder))
 }
@@ -135,6 +139,10 @@ fn folder(out: Option<&Path>, host: &str, began_ns: u64) -> PathBuf {
 fn keep(results: &Results, folder: &Path) -> Result<(), Failure> {
     let json = serde_json::to_vec_pretty(results).map_err(|error| Failure::Failed(error.to_string()))?;
     kept::write(folder, kept::RESULTS, &json).map_err(Failure::io(folder.display()))?;
+    kept::write(folder, "results.csv", csv(results).as_bytes()).map_err(Failure::io(folder.display()))?;
+    if let Some(jobs) = fio::jobs(results) {
+        kept::write(folder, "equivalent.fio", jobs.as_bytes()).map_err(Failure::io(folder.display()))?;
+    }
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! `tierlog bench`: what a machine can do as a home for a log.
 //!
-//! Contents: `command` (the flags), `measure` (a run), `table` (what it shows meanwhile).
+//! Contents: `command` (the flags), `measure` (a run), `table` (what it shows meanwhile), `compare` (two runs).
 
 mod command;
+mod compare;
 mod measure;
 mod table;
 

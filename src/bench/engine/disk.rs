@@ -1,0 +1,176 @@
+//! Commits at `Power` where the tail is an ordinary file: each goes to the NVMe tier before it returns; beside the ways in
+//! which a program could write the same bytes there by itself. Commits at `Process` beside them.
+
+use std::time::Duration;
+
+use tierlog_tiers::nvme::{BLOCK_BYTES, Block, Directory, DirectoryOptions, DurableWay, FileName, Nvme};
+
+use super::place::{Place, config, frame_bytes};
+use crate::bench::contest::Loop;
+use crate::bench::latency::{Latencies, spread};
+use crate::bench::parallel::Parallel;
+use crate::bench::probe::{Estimate, Measured, PROCESS, Pace, Probe, Session};
+use crate::bench::results::{Figure, Group, Point, Ratio};
+use crate::bench::sweep::{Sweep, or};
+use crate::{Durability, Medium};
+
+const RING_BYTES: u64 = 32 << 20;
+/// A raw file is overwritten from its beginning on, again and again.
+const FILE_BYTES: u64 = 16 << 20;
+const OURS: &str = "tierlog";
+/// The raw ways; the cheapest in a run is what we are compared with.
+const WAYS: [(&str, DurableWay); 3] = [
+    ("pwrite RWF_DSYNC", DurableWay::Odsync),
+    ("pwrite + fdatasync", DurableWay::Fdatasync),
+    ("io_uring linked fdatasync", DurableWay::UringLinked),
+];
+
+struct Disk {
+    size: u64,
+    threads: u32,
+    level: Durability,
+}
+
+pub(super) fn probes(sweep: &Sweep) -> Vec<Box<dyn Probe>> {
+    let (sizes, threads) = (or(&sweep.size_bytes, &[64, 4096]), or(&sweep.threads, &[1, 2]));
+    let levels = or(&sweep.level, &[Durability::Power, Durability::Process]);
+    let mut all: Vec<Box<dyn Probe>> = Vec::new();
+    for level in levels.iter().copied() {
+        for size in sizes.iter().copied() {
+            all.extend(threads.iter().map(|threads| {
+                let threads = *threads;
+                Box::new(Disk { size, threads, level }) as Box<dyn Probe>
+            }));
+        }
+    }
+    all
+}
+
+/// A contestant's runs.
+#[derive(Default)]
+struct Runs {
+    by: &'static str,
+    per_s: Vec<f64>,
+    latencies: Latencies,
+}
+
+impl Probe for Disk {
+    fn title(&self) -> String {
+        format!("commit({}) on an ordinary tail, {} B, {} threads", self.level, self.size, self.threads)
+    }
+
+    fn estimate(&self, pace: &Pace) -> Estimate {
+        let contestants = if self.level == Durability::Power { 1 + WAYS.len() as u32 } else { 1 };
+        // 20 us a write at least.
+        let writes = pace.time.as_micros() as u64 / 20 * u64::from(self.threads);
+        let bytes = writes * frame_bytes(self.size).next_multiple_of(BLOCK_BYTES as u64);
+        let nvme_bytes = bytes * u64::from(contestants) + u64::from(self.threads) * FILE_BYTES;
+        let tail_bytes = u64::from(self.threads) * RING_BYTES;
+        Estimate { time: pace.time * contestants + Duration::from_millis(600), tail_bytes, nvme_bytes }
+    }
+
+    fn run(&mut self, session: &mut Session<'_>) -> Measured {
+        let mut config = config(session, self.threads, RING_BYTES);
+        config.tail.medium = Medium::File;
+        let place = Place::open(session, config, self.threads as usize)?;
+        let ways: &[_] = if self.level == Durability::Power { &WAYS } else { &[] };
+        let mut all = vec![Runs { by: OURS, ..Runs::default() }];
+        all.extend(ways.iter().map(|(by, _)| Runs { by, ..Runs::default() }));
+        for run in 0..session.pace.runs {
+            self.ours(session, &place, &mut all[0])?;
+            place.settle()?;
+            for (nth, (by, way)) in ways.iter().enumerate() {
+                if let Err(error) = self.raw(session, *way, &mut all[nth + 1])
+                    && run == 0
+                {
+                    let what = format!("{}: {by}", self.title());
+                    session.skipped.push(crate::bench::results::Skipped { what, why: error.to_string() });
+                }
+            }
+            (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
+        }
+        place.close()?;
+        Ok(self.figures(session, &all))
+    }
+}
+
+impl Disk {
+    fn parallel(&self, session: &Session<'_>) -> Parallel {
+        Parallel {
+            threads: self.threads,
+            time: session.pace.time / session.pace.runs,
+            operations_max: u64::MAX,
+            chunk: if self.level == Durability::Power { 1 } else { 64 },
+            latencies: true,
+        }
+    }
+
+    fn ours(&self, session: &Session<'_>, place: &Place, into: &mut Runs) -> Measured<()> {
+        let (size, level) = (self.size as usize, self.level);
+        let done =
+            self.parallel(session).run(session.cpus, session.ticks, &|_| -> Measured<Box<dyn Loop>> {
+                let (mut writer, payload) = (place.log.writer()?, vec![0x5a_u8; size]);
+                Ok(Box::new(move || -> Measured<()> {
+                    writer.append(7, &payload)?;
+                    writer.commit(level)?;
+                    Ok(())
+                }))
+            })?;
+        into.per_s.push(done.per_s);
+        into.latencies.add(&done.latencies);
+        Ok(())
+    }
+
+    /// Each thread in a file of its own, written before.
+    fn raw(&self, session: &Session<'_>, way: DurableWay, into: &mut Runs) -> Measured<()> {
+        let options =
+            DirectoryOptions { create: true, durable_way: Some(way), ..DirectoryOptions::default() };
+        let directory = Directory::open(session.nvme_dir.join("raw"), &options)?;
+        let bytes = frame_bytes(self.size).next_multiple_of(BLOCK_BYTES as u64);
+        let make = |nth: u32| -> Measured<Box<dyn Loop>> {
+            let name = FileName::Segment(nth + 1);
+            let file = match directory.open(name, true) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    directory.create(name, FILE_BYTES)?
+                }
+                opened => opened?,
+            };
+            let (mut block, mut at) = (Block::zeroed(bytes as usize), 0);
+            block.fill(0x5a);
+            Ok(Box::new(move || -> Measured<()> {
+                file.write_durable(at, &block)?;
+                at = if at + 2 * bytes <= FILE_BYTES { at + bytes } else { 0 };
+                Ok(())
+            }))
+        };
+        let done = self.parallel(session).run(session.cpus, session.ticks, &make)?;
+        into.per_s.push(done.per_s);
+        into.latencies.add(&done.latencies);
+        Ok(())
+    }
+
+    fn figures(&self, session: &Session<'_>, all: &[Runs]) -> Vec<Figure> {
+        let at = Point { size_bytes: Some(self.size), threads: Some(self.threads), ..Point::default() };
+        let power = self.level == Durability::Power;
+        let what = if power { "commit through" } else { "commit(process)" };
+        let promise = if power { session.grounds.nvme_promise } else { PROCESS };
+        let medium = if power { "nvme" } else { "tail" };
+        let figure = |runs: &Runs| {
+            let mut figure = Figure::new(Group::Engine, what, runs.by, at.clone(), medium, promise);
+            figure.runs = runs.per_s.len() as u32;
+            figure.per_s = spread(&runs.per_s);
+            figure.latency = runs.latencies.quantiles();
+            figure
+        };
+        let mut figures: Vec<Figure> = all.iter().filter(|runs| !runs.per_s.is_empty()).map(figure).collect();
+        let median = |runs: &&Runs| spread(&runs.per_s).map_or(0.0, |speed| speed.median);
+        let best = all[1..].iter().max_by(|one, other| median(one).total_cmp(&median(other)));
+        if let Some(best) = best.filter(|best| best.per_s.len() == all[0].per_s.len()) {
+            let ratios: Vec<f64> =
+                all[0].per_s.iter().zip(&best.per_s).map(|(own, other)| other / own).collect();
+            figures[0].ratio =
+                spread(&ratios).map(|value| Ratio { to: best.by.into(), of: "time".into(), value });
+        }
+        figures
+    }
+}

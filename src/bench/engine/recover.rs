@@ -1,0 +1,216 @@
+//! An open after `kill -9`, against the length of what is left: how fast the tail is scanned, beside a checksum over the same
+//! memory, and how fast it moves to NVMe, beside a raw file that is written, flushed and read back.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tierlog_tiers::checksum::Crc32c;
+use tierlog_tiers::nvme::{Block, Directory, DirectoryOptions, FileName, Nvme};
+use tierlog_tiers::tail::{MapOptions, Mapped, Tail, TailLane};
+
+use super::place::config;
+use crate::bench::latency::spread;
+use crate::bench::probe::{Estimate, Measured, NOTHING, Pace, Probe, Session};
+use crate::bench::results::{Figure, Group, Point, Ratio};
+use crate::bench::sweep::{Sweep, or};
+use crate::media::RINGS_AT;
+use crate::{Config, Durability, Log, View};
+
+const SEGMENTS: u64 = 4;
+const PAYLOAD_BYTES: usize = 256;
+const REQUEST_BYTES: usize = 1 << 20;
+const READY: &str = "ready";
+const CHECKSUM: &str = "checksum of the same memory";
+const RAW: &str = "raw file, read back";
+
+struct Recover(u64);
+
+pub(super) fn probes(sweep: &Sweep) -> Vec<Box<dyn Probe>> {
+    let totals = or(&sweep.total_bytes, &[15 << 20, 127 << 20]);
+    totals.iter().map(|total| Box::new(Recover((*total).clamp(1 << 20, 1 << 30))) as Box<dyn Probe>).collect()
+}
+
+/// Bytes a second of each run.
+#[derive(Default)]
+struct Runs {
+    checksum: Vec<f64>,
+    scan: Vec<f64>,
+    view: Vec<f64>,
+    settle: Vec<f64>,
+    raw: Vec<f64>,
+    open: Vec<f64>,
+}
+
+impl Probe for Recover {
+    fn title(&self) -> String {
+        format!("recover {} MiB", self.0 >> 20)
+    }
+
+    fn estimate(&self, pace: &Pace) -> Estimate {
+        let bytes = self.0 * u64::from(pace.runs);
+        Estimate {
+            time: Duration::from_millis(400) * pace.runs + Duration::from_millis(bytes / 60_000),
+            tail_bytes: (self.segment_bytes() * SEGMENTS + self.0) * u64::from(pace.runs),
+            nvme_bytes: bytes * 3,
+        }
+    }
+
+    fn run(&mut self, session: &mut Session<'_>) -> Measured {
+        let mut runs = Runs::default();
+        let dirs = (session.tail_dir.clone(), session.nvme_dir.clone());
+        for run in 0..session.pace.runs {
+            session.tail_dir = dirs.0.join(run.to_string());
+            session.nvme_dir = dirs.1.join(run.to_string());
+            std::fs::create_dir(&session.tail_dir)?;
+            std::fs::create_dir(&session.nvme_dir)?;
+            self.once(session, &mut runs)?;
+            std::fs::remove_dir_all(&session.tail_dir)?;
+            std::fs::remove_dir_all(&session.nvme_dir)?;
+            (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
+        }
+        (session.tail_dir, session.nvme_dir) = dirs;
+        Ok(self.figures(session, &runs))
+    }
+}
+
+impl Recover {
+    fn segment_bytes(&self) -> u64 {
+        (self.0 + (1 << 20)).next_power_of_two()
+    }
+
+    /// One segment, filled and never given back: all of it is to be scanned however fast the drainer was.
+    fn config(&self, session: &Session<'_>) -> Config {
+        let mut config = config(session, 1, SEGMENTS << 22);
+        config.tail.segment_bytes = Some(self.segment_bytes());
+        config.tail.segments = Some(SEGMENTS as u32);
+        config.nvme.segment_bytes = Some(2 * self.segment_bytes());
+        config.nvme.spare_segments = 0;
+        config
+    }
+
+    fn once(&self, session: &Session<'_>, runs: &mut Runs) -> Measured<()> {
+        let config = self.config(session);
+        let end = filled_and_killed(session, &config, self.0)?;
+        let speed = |bytes: u64, took: Duration| bytes as f64 / took.as_secs_f64();
+        session.cpus.take(0)?;
+        runs.checksum.push(speed(end, checksum(session, end)?));
+        session.cpus.release()?;
+        let began = Instant::now();
+        let view = View::open(&config)?;
+        runs.view.push(speed(end, began.elapsed()));
+        let found = view.watermarks()[0].published.0;
+        if found < end {
+            return Err(format!("{end} bytes of frames were acknowledged, the scan ends at {found}").into());
+        }
+        drop(view);
+        let began = Instant::now();
+        let (log, recovered) = Log::open(config)?;
+        runs.open.push(speed(end, began.elapsed()));
+        runs.scan.push(speed(recovered.scan.bytes, recovered.scan.took));
+        runs.settle.push(speed(recovered.settle.bytes, recovered.settle.took));
+        log.close()?;
+        runs.raw.push(speed(recovered.settle.bytes, raw_file(session, recovered.settle.bytes)?));
+        Ok(())
+    }
+
+    fn figures(&self, session: &Session<'_>, runs: &Runs) -> Vec<Figure> {
+        let at = Point { size_bytes: Some(self.0), ..Point::default() };
+        let figure = |by: &str, medium: &str, promise: &str, own: &[f64], to: Option<(&str, &[f64])>| {
+            let mut figure = Figure::new(Group::Engine, "recover", by, at.clone(), medium, promise);
+            figure.runs = own.len() as u32;
+            figure.bytes_per_s = spread(own);
+            figure.ratio = to.and_then(|(to, other)| {
+                let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| other / own).collect();
+                spread(&ratios).map(|value| Ratio { to: to.into(), of: "time".into(), value })
+            });
+            figure
+        };
+        let (nvme, checksum) = (session.grounds.nvme_promise, Some((CHECKSUM, &*runs.checksum)));
+        vec![
+            figure(CHECKSUM, "tail", NOTHING, &runs.checksum, None),
+            figure("tierlog, scan", "tail", NOTHING, &runs.scan, checksum),
+            figure("tierlog, View::open", "tail", NOTHING, &runs.view, checksum),
+            figure(RAW, "nvme", nvme, &runs.raw, None),
+            figure("tierlog, move to NVMe", "nvme", nvme, &runs.settle, Some((RAW, &runs.raw))),
+            figure("tierlog, Log::open", "nvme", nvme, &runs.open, None),
+        ]
+    }
+}
+
+/// One pass over the ring's first bytes, mapped and populated.
+fn checksum(session: &Session<'_>, bytes: u64) -> Measured<Duration> {
+    let options = MapOptions { ask: session.grounds.tail_ask, ..MapOptions::default() };
+    let tail = Arc::new(Mapped::open(session.tail_dir.join("tail"), &options)?);
+    let lane = tail.lane(RINGS_AT, bytes.next_multiple_of(64))?;
+    let memory = lane.bytes(0, bytes as usize);
+    let began = Instant::now();
+    std::hint::black_box(Crc32c::new().bytes(std::hint::black_box(memory)).finish());
+    Ok(began.elapsed())
+}
+
+/// A file written from end to end, flushed, and read back.
+fn raw_file(session: &Session<'_>, bytes: u64) -> Measured<Duration> {
+    let options = DirectoryOptions { create: true, ..DirectoryOptions::default() };
+    let directory = Directory::open(session.nvme_dir.join("raw"), &options)?;
+    let (name, len) = (FileName::Segment(1), bytes.next_multiple_of(REQUEST_BYTES as u64));
+    let began = Instant::now();
+    let file = directory.allocate(name, len)?;
+    let mut queue = directory.queue()?;
+    for at in (0..len).step_by(REQUEST_BYTES) {
+        let mut block = queue.block(REQUEST_BYTES);
+        block.fill(0x5a);
+        queue.write(&file, at, block)?;
+    }
+    queue.settle()?;
+    let mut block = Block::zeroed(REQUEST_BYTES);
+    (0..len).step_by(REQUEST_BYTES).try_for_each(|at| file.read(at, &mut block))?;
+    Ok(began.elapsed())
+}
+
+/// A child that does not outlive us.
+struct Filling(Child);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        // Fails only where the child has ended, and was waited for, already.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The end of what a child, `tierlog bench fill`, committed before it was killed.
+fn filled_and_killed(session: &Session<'_>, config: &Config, bytes: u64) -> Measured<u64> {
+    let file = session.nvme_dir.join("fill.toml");
+    std::fs::write(&file, toml::to_string(config)?)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["bench", "fill", &bytes.to_string(), "--config"]).arg(&file);
+    let mut child = Filling(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
+    let mut said = String::new();
+    if let Some(stdout) = child.0.stdout.take() {
+        BufReader::new(stdout).read_line(&mut said)?;
+    }
+    drop(child);
+    let end = said.trim().strip_prefix(READY).ok_or_else(|| format!("the child said {said:?}"))?;
+    Ok(end.trim().parse()?)
+}
+
+/// The child's part: commits so many bytes of frames, says how many it were, and waits to be killed.
+///
+/// # Errors
+/// The log's; when nobody kills it until its standard input ends.
+pub(crate) fn fill(config: Config, bytes: u64) -> Measured<()> {
+    let (log, _) = Log::open(config)?;
+    let mut writer = log.writer()?;
+    let mut end = 0;
+    while end + 2 * PAYLOAD_BYTES as u64 <= bytes {
+        writer.append(7, &[0x5a; PAYLOAD_BYTES])?;
+        end = writer.commit(Durability::Power)?.at.0;
+    }
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{READY} {end}")?;
+    stdout.flush()?;
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Err("was not killed".into())
+}

@@ -1,0 +1,108 @@
+//! Threads with a lane each, beside as many raw loops: from all lanes what from one.
+
+use std::time::Duration;
+
+use super::commit::RAW;
+use super::place::{Place, config, frame_bytes, raw_at};
+use crate::Durability;
+use crate::bench::contest::Loop;
+use crate::bench::latency::spread;
+use crate::bench::parallel::Parallel;
+use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
+use crate::bench::results::{Figure, Group, Point, Ratio};
+use crate::bench::sweep::{Sweep, or};
+
+const RING_BYTES: u64 = 64 << 20;
+const USED_BYTES: u64 = RING_BYTES / 10 * 9;
+const CHUNK: u64 = 256;
+
+struct Scale {
+    size: u64,
+    threads: u32,
+}
+
+pub(super) fn probes(sweep: &Sweep) -> Vec<Box<dyn Probe>> {
+    let (sizes, threads) = (or(&sweep.size_bytes, &[64]), or(&sweep.threads, &[1, 2, 4]));
+    let points = sizes.iter().flat_map(|size| threads.iter().map(move |threads| (*size, *threads)));
+    points.map(|(size, threads)| Box::new(Scale { size, threads }) as Box<dyn Probe>).collect()
+}
+
+impl Probe for Scale {
+    fn title(&self) -> String {
+        format!("scale, {} B, {} threads", self.size, self.threads)
+    }
+
+    fn estimate(&self, pace: &Pace) -> Estimate {
+        let bytes = USED_BYTES * u64::from(pace.runs) * u64::from(self.threads);
+        Estimate {
+            time: pace.time * 2 + Duration::from_millis(300 + bytes / 500_000),
+            tail_bytes: 2 * bytes,
+            nvme_bytes: bytes,
+        }
+    }
+
+    fn run(&mut self, session: &mut Session<'_>) -> Measured {
+        let (size, threads) = (self.size, self.threads);
+        let place = Place::open(session, config(session, threads, RING_BYTES), threads as usize)?;
+        let frame = frame_bytes(size) as usize;
+        let parallel = Parallel {
+            threads,
+            time: session.pace.time / session.pace.runs,
+            operations_max: USED_BYTES / frame as u64,
+            chunk: CHUNK,
+            latencies: false,
+        };
+        let ours = |_| -> Measured<Box<dyn Loop>> {
+            let (mut writer, payload) = (place.log.writer()?, vec![0x5a_u8; size as usize]);
+            Ok(Box::new(move || -> Measured<()> {
+                writer.append(7, &payload)?;
+                writer.commit(Durability::Power)?;
+                Ok(())
+            }))
+        };
+        let (mut own, mut other) = (Vec::new(), Vec::new());
+        for run in 0..session.pace.runs {
+            let (dir, ask) = (&session.tail_dir, session.grounds.tail_ask);
+            let loops = |nth| -> Measured<Box<dyn Loop>> {
+                let mut lane = raw_at(&dir.join(format!("{run}-{nth}")), ask, RING_BYTES)?;
+                let bytes = vec![0x5a_u8; frame];
+                Ok(Box::new(move || -> Measured<()> { Ok(lane.write_back(&bytes)?) }))
+            };
+            let (cpus, ticks) = (session.cpus, session.ticks);
+            other.push(parallel.run(cpus, ticks, &loops)?.per_s);
+            for nth in 0..threads {
+                std::fs::remove_file(session.tail_dir.join(format!("{run}-{nth}")))?;
+            }
+            own.push(parallel.run(cpus, ticks, &ours)?.per_s);
+            place.settle()?;
+            (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
+        }
+        let waits: u64 = place.log.metrics().lanes.iter().map(|lane| lane.waits_for_room).sum();
+        place.close()?;
+        Ok(self.figures(session, &own, &other, waits))
+    }
+}
+
+impl Scale {
+    fn figures(&self, session: &Session<'_>, own: &[f64], other: &[f64], waits: u64) -> Vec<Figure> {
+        let at = Point { size_bytes: Some(self.size), threads: Some(self.threads), ..Point::default() };
+        let figure = |by: &str, runs: &[f64]| {
+            let promise = session.grounds.tail_promise;
+            let mut figure = Figure::new(Group::Engine, "scale", by, at.clone(), "tail", promise);
+            figure.runs = runs.len() as u32;
+            figure.per_s = spread(runs);
+            let bytes: Vec<f64> = runs.iter().map(|per_s| per_s * self.size as f64).collect();
+            figure.bytes_per_s = spread(&bytes);
+            figure
+        };
+        let mut ours = figure("tierlog", own);
+        let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| other / own).collect();
+        ours.ratio = spread(&ratios).map(|value| Ratio { to: RAW.into(), of: "time".into(), value });
+        ours.counted.insert("waits_for_room".into(), waits as f64);
+        if self.threads as usize >= session.cpus.count() {
+            ours.note =
+                Some("its drainer shares the processors with the threads; a raw loop has none".into());
+        }
+        vec![figure(RAW, other), ours]
+    }
+}
