@@ -17,7 +17,7 @@ pub(super) enum Status {
     Failed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
-    /// `verify` found damage, `doctor` something to mend.
+    /// `verify` found damage, `doctor` something to mend, `bench compare` something worse.
     Damage = 3,
     /// The level asked for cannot be kept on this machine.
     NotKept = 4,

@@ -59,6 +59,10 @@ fn a_run_is_kept_and_is_the_same_as_itself() {
     assert!(verdict.iter().any(|said| said.as_str().unwrap().contains("times the raw loop")), "{verdict:?}");
     let csv = std::fs::read_to_string(kept.join("results.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + figures.len());
+    let page = std::fs::read_to_string(kept.join("report.html")).unwrap();
+    assert!(page.contains("EMULATED") && page == bench(&place, &["report", "kept"]).text());
+    let fio = std::fs::read_to_string(kept.join("equivalent.fio")).unwrap();
+    assert!(fio.contains("\n[commit raw loop 64 B]\n") && fio.contains("ioengine=libpmem"), "{fio}");
     // What was made on the media is gone.
     let left = std::fs::read_dir(place.path("")).unwrap().flatten();
     assert!(

@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The name of the results themselves in their folder.
 pub const RESULTS: &str = "results.json";
@@ -23,9 +23,6 @@ pub fn make(folder: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// As the system says.
-pub fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    let path = folder.join(name);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-    file.write_all(bytes)?;
-    Ok(path)
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
 }

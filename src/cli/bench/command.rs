@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::compare::{self, CompareArgs};
 use super::measure;
+use super::report::{self, ReportArgs};
 use crate::bench::engine::recover;
 use crate::bench::kinds;
 use crate::bench::run::job::{PROFILES, parse_duration};
@@ -21,9 +22,10 @@ Examples:
   tierlog bench --only engine/commit --time 5s           one part, for longer
   tierlog bench sweep.toml                               a sweep of one's own; --print-job quick shows the format
   tierlog bench compare before/ after/                   what got better or worse; exit status 3 if anything got worse
+  tierlog bench report after/ > after.html               the page again
 
-Results are kept in bench-results/HOST/DATE/ (--out DIR: there): results.json, results.csv. What is there already is
-never overwritten.
+Results are kept in bench-results/HOST/DATE/ (--out DIR: there): results.json, results.csv, report.html, and
+equivalent.fio, which measures the raw ways with fio for a cross-check. What is there already is never overwritten.
 
 Exit status: 0 done, 1 nothing could be measured, 2 wrong command line or job file; compare: 3 something got worse.";
 
@@ -69,6 +71,7 @@ pub(in crate::cli) struct BenchArgs {
 #[derive(Debug, clap::Subcommand)]
 enum Other {
     Compare(CompareArgs),
+    Report(ReportArgs),
     /// Fills a log and waits to be killed: a part of the measurement of recovery
     #[command(hide = true)]
     Fill {
@@ -94,6 +97,7 @@ pub(in crate::cli) struct Media {
 pub(in crate::cli) fn run(args: &BenchArgs, log: &LogArgs) -> Outcome {
     match &args.other {
         Some(Other::Compare(args)) => return compare::run(args),
+        Some(Other::Report(args)) => return report::run(args),
         Some(Other::Fill { bytes }) => {
             let filled = recover::fill(log.config()?, *bytes).map(|()| Status::Done);
             return filled.map_err(|error| Failure::Failed(error.to_string()));

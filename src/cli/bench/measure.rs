@@ -8,6 +8,7 @@ use super::table::{Table, time};
 use crate::bench::cpus::Cpus;
 use crate::bench::csv::csv;
 use crate::bench::fio;
+use crate::bench::report::html;
 use crate::bench::results::{Results, SCHEMA};
 use crate::bench::run::job::{Job, PROFILES, parse};
 use crate::bench::run::places::Places;
@@ -138,10 +139,15 @@ fn folder(out: Option<&Path>, host: &str, began_ns: u64) -> PathBuf {
 
 fn keep(results: &Results, folder: &Path) -> Result<(), Failure> {
     let json = serde_json::to_vec_pretty(results).map_err(|error| Failure::Failed(error.to_string()))?;
-    kept::write(folder, kept::RESULTS, &json).map_err(Failure::io(folder.display()))?;
-    kept::write(folder, "results.csv", csv(results).as_bytes()).map_err(Failure::io(folder.display()))?;
-    if let Some(jobs) = fio::jobs(results) {
-        kept::write(folder, "equivalent.fio", jobs.as_bytes()).map_err(Failure::io(folder.display()))?;
+    let mut files = vec![
+        (kept::RESULTS, json),
+        ("results.csv", csv(results).into_bytes()),
+        ("report.html", html(results).into_bytes()),
+    ];
+    files.extend(fio::jobs(results).map(|jobs| ("equivalent.fio", jobs.into_bytes())));
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        kept::write(&path, &bytes).map_err(Failure::io(path.display()))?;
     }
     Ok(())
 }
