@@ -32,8 +32,8 @@ impl Plan {
         if medium == Medium::Tail {
             points.extend(sizes.iter().flat_map(|size| [2, 4].map(|batch| one(*size, 1, batch))));
         }
-        // Bounds what lies about at a point: logs that only grow take some 20 MiB a round, each of them.
-        let pace = Pace { rounds, turn: Duration::from_millis(turn_ms), turn_bytes: 16 << 20 };
+        // Bounds what lies about at a point: logs that only grow take some 40 MiB a round, each of them.
+        let pace = Pace { rounds, turn: Duration::from_millis(turn_ms), turn_bytes: 32 << 20 };
         Plan { points, pace }
     }
 }
