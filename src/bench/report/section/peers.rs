@@ -1,5 +1,7 @@
 //! Logs side by side, at the same promise on the same medium.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::several;
@@ -17,7 +19,10 @@ pub(in super::super) fn section(results: &Results) -> Markup {
     let charts: Vec<Markup> = buckets
         .into_iter()
         .map(|((family, at, _), figures)| {
-            bars(family.what, &at.to_string(), tag(results, family.medium, family.promise), figures)
+            let notes = notes(&figures);
+            let bars =
+                bars(family.what, &at.to_string(), tag(results, family.medium, family.promise), figures);
+            html! { div { (bars) (notes) } }
         })
         .collect();
     html! {
@@ -29,6 +34,17 @@ pub(in super::super) fn section(results: &Results) -> Markup {
             }
         }
     }
+}
+
+/// Each note once, with all that it is of.
+fn notes(figures: &[&Figure]) -> Markup {
+    let mut notes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for figure in figures {
+        if let Some(note) = &figure.note {
+            notes.entry(note).or_default().push(&figure.by);
+        }
+    }
+    html! { @for (note, whose) in notes { p.hint { (note) ": " (whose.join("; ")) } } }
 }
 
 /// Operations, or else bytes.

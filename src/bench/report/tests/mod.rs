@@ -69,6 +69,7 @@ fn a_run_is_shown_whole() {
         "processor of node 1",
         "Peers side by side",
         "libpmemlog",
+        "its software alone: rocksdb; sqlite",
         "cache misses",
         "MOVDIR64B",
         "tierlog bench standard --tail '/mnt/a b'",

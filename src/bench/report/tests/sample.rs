@@ -199,7 +199,8 @@ fn peers() -> Vec<Figure> {
     for (by, ns) in logs {
         for threads in [1, 2] {
             let at = Point { threads: Some(threads), ..size(64) };
-            figures.push(figure(Group::Peers, "commit", by, at, TAIL, ns));
+            let note = (ns > 1_000.0).then(|| "its software alone".into());
+            figures.push(Figure { note, ..figure(Group::Peers, "commit", by, at, TAIL, ns) });
         }
     }
     for (by, ns) in [("tierlog", 22_000.0), ("rocksdb", 24_000.0), ("sqlite", 61_000.0)] {
