@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tierlog::bench::cpus::Cpus;
-use tierlog::bench::report;
+use tierlog::bench::csv::csv;
+use tierlog::bench::report::html;
 use tierlog::bench::results::{Results, SCHEMA, Skipped};
 use tierlog::bench::run::kept;
 use tierlog::bench::run::machine;
@@ -66,8 +67,14 @@ pub fn run(quick: bool, tail: Option<&Path>, nvme: Option<&Path>, out: Option<Pa
         figures: all.figures,
         skipped: all.skipped,
     };
-    kept::write(&folder, kept::RESULTS, &serde_json::to_vec_pretty(&results)?)?;
-    kept::write(&folder, "report.html", report::html(&results).as_bytes())?;
+    let files = [
+        (kept::RESULTS, serde_json::to_vec_pretty(&results)?),
+        ("results.csv", csv(&results).into_bytes()),
+        ("report.html", html(&results).into_bytes()),
+    ];
+    for (name, bytes) in files {
+        kept::write(&folder.join(name), &bytes)?;
+    }
     table::ending(&results, &folder);
     if results.figures.is_empty() { Err("nothing could be measured".into()) } else { Ok(()) }
 }
