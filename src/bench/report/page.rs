@@ -69,10 +69,12 @@ fn parts(results: &Results) -> Vec<(&'static str, &'static str, Markup)> {
 
 fn verdict(results: &Results) -> Markup {
     html! {
-        section id="verdict" {
-            h2 { "Verdict" }
-            @if results.figures.is_empty() { p { "Nothing was measured." } }
-            @if !results.verdict.is_empty() { ul.verdict { @for sentence in &results.verdict { li { (sentence) } } } }
+        @if results.figures.is_empty() || !results.verdict.is_empty() {
+            section id="verdict" {
+                h2 { "Verdict" }
+                @if results.figures.is_empty() { p { "Nothing was measured." } }
+                ul.verdict { @for sentence in &results.verdict { li { (sentence) } } }
+            }
         }
     }
 }

@@ -112,7 +112,8 @@ fn line(name: String, style: usize, latency: &Latency) -> Line {
     let samples = (latency.count as f64).max(1.0);
     // The slowest sample of all is drawn where one in that many is.
     let odds = |share: f64| if share < 1.0 { (1.0 / (1.0 - share)).min(samples) } else { samples };
-    let sane = latency.curve.iter().filter(|(share, _)| (0.0..=1.0).contains(share));
+    // The fastest of all would stretch the scale, and says nothing.
+    let sane = latency.curve.iter().filter(|(share, _)| *share > 0.0 && *share <= 1.0);
     let curve = sane.map(|(share, ns)| Dot { x: odds(*share), y: *ns as f64, spread: None, mark: None });
     let known = [
         (0.5, "50%", Some(latency.p50_ns)),
