@@ -9,25 +9,28 @@ use crate::bench::results::{Figure, Medium, Results};
 const MARK: &str = "EMULATED";
 
 /// Whether the medium or the promise says so.
-pub(super) fn emulated(results: &Results, medium: &str, promise: &str) -> bool {
+fn emulated(results: &Results, medium: &str, promise: &str) -> bool {
     promise.contains(MARK) || results.machine.media.iter().any(|known| known.name == medium && known.emulated)
 }
 
-/// `survives power loss, on tail EMULATED`.
+/// Below a title: `survives power loss, on nvme`.
 pub(super) fn tag(results: &Results, medium: &str, promise: &str) -> Markup {
-    html! { p.on { (survives(results, medium, promise)) ", on " (medium) } }
+    html! { p.on { (line(results, medium, promise)) } }
 }
 
-/// `survives power loss EMULATED`.
-pub(super) fn survives(results: &Results, medium: &str, promise: &str) -> Markup {
-    let plain = promise.trim_end_matches(MARK_BEHIND);
+/// `survives kill -9, on tail EMULATED`; the mark where the promise has it, else where the medium is.
+pub(super) fn line(results: &Results, medium: &str, promise: &str) -> Markup {
+    let mark = html! { " " b.emulated { (MARK) } };
+    let plain = promise.strip_suffix(MARK_BEHIND);
     html! {
-        "survives " (plain)
-        @if emulated(results, medium, promise) { " " b.emulated { (MARK) } }
+        @match promise { "nothing" => "promises", _ => "survives" } " " (plain.unwrap_or(promise))
+        @if plain.is_some() { (mark) }
+        ", on " (medium)
+        @if plain.is_none() && emulated(results, medium, promise) { (mark) }
     }
 }
 
-/// How promises carry it.
+/// How promises carry the mark.
 const MARK_BEHIND: &str = " (EMULATED)";
 
 /// The banner, if any figure is.

@@ -10,7 +10,7 @@ pub(in super::super) struct Bars {
     /// Medium and promise.
     pub(in super::super) tag: Markup,
     /// Heads of the columns: who, the value, then one for each cell.
-    pub(in super::super) head: Vec<&'static str>,
+    pub(in super::super) head: Vec<String>,
     pub(in super::super) axis: Axis,
     /// A value to hold the others against.
     pub(in super::super) reference: Option<f64>,

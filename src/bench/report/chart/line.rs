@@ -6,7 +6,7 @@ use super::axis::Axis;
 
 /// Drawing area in units of the view box; the rest is for ticks.
 const LEFT: f64 = 54.0;
-const RIGHT: f64 = 388.0;
+const RIGHT: f64 = 380.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 190.0;
 /// Colours and shapes that can be told apart.

@@ -1,26 +1,28 @@
 //! Every figure in a plain table: a part of the suite each, promise and medium above the rows that they hold for.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
+use super::GROUPS;
 use crate::bench::report::compare::{Family, by_key, family};
-use crate::bench::report::medium::survives;
+use crate::bench::report::medium;
 use crate::bench::report::number::{flow, plain, rate, three, time};
-use crate::bench::results::{Figure, Group, Latency, Results};
-
-const GROUPS: [(Group, &str); 6] = [
-    (Group::Engine, "The log"),
-    (Group::Peers, "Peers"),
-    (Group::Device, "Device"),
-    (Group::Primitive, "Instructions"),
-    (Group::Numa, "Nodes"),
-    (Group::Cost, "Costs"),
-];
+use crate::bench::results::{Figure, Latency, Ratio, Results};
 
 /// A row: a figure by its service time, or by its response time.
 struct Row<'a> {
     figure: &'a Figure,
     latency: Option<&'a Latency>,
     response: bool,
+}
+
+/// Rows that share promise and medium.
+struct Body<'a> {
+    family: Family<'a>,
+    rows: Vec<Row<'a>>,
+    /// What all ratios are to, if it is the same.
+    yardstick: Option<(&'a str, &'a str)>,
 }
 
 /// A column; one without values is left out.
@@ -39,7 +41,10 @@ const fn prose(head: &'static str, cell: fn(&Row) -> Option<String>) -> Column {
     Column { head, class: "prose", cell }
 }
 
-const COLUMNS: [Column; 16] = [
+/// The column that is left out where one yardstick is for all.
+const YARDSTICK: &str = "to";
+
+const COLUMNS: [Column; 17] = [
     Column {
         head: "at",
         class: "at",
@@ -57,7 +62,8 @@ const COLUMNS: [Column; 16] = [
     number("p99.99", |row| Some(time(row.latency?.p99_99_ns? as f64))),
     number("max", |row| Some(time(row.latency?.max_ns as f64))),
     number("samples", |row| Some(plain(row.latency?.count as f64))),
-    prose("ratio", ratio),
+    number("ratio", ratio),
+    Column { head: YARDSTICK, class: "at", cell: |row| Some(row.figure.ratio.as_ref()?.to.clone()) },
     prose("counted", counted),
     prose("note", |row| row.figure.note.clone()),
 ];
@@ -70,9 +76,8 @@ fn spread(row: &Row) -> Option<String> {
 }
 
 fn ratio(row: &Row) -> Option<String> {
-    let ratio = row.figure.ratio.as_ref()?;
-    let [min, median, max] = [ratio.value.min, ratio.value.median, ratio.value.max].map(three);
-    Some(format!("{median} ({min} to {max}) of {}, {}", ratio.to, ratio.of))
+    let Ratio { value, .. } = row.figure.ratio.as_ref()?;
+    Some(format!("{} ({} to {})", three(value.median), three(value.min), three(value.max)))
 }
 
 fn counted(row: &Row) -> Option<String> {
@@ -102,12 +107,14 @@ pub(in super::super) fn section(results: &Results) -> Markup {
 }
 
 fn table(results: &Results, name: &str, figures: &[&Figure]) -> Markup {
-    let families: Vec<(Family, Vec<Row>)> = by_key(figures.iter().copied(), family)
-        .into_iter()
-        .map(|(family, figures)| (family, rows(figures)))
-        .collect();
+    let families = by_key(figures.iter().copied(), family);
+    let bodies: Vec<Body> = families.into_iter().map(|(family, figures)| body(family, figures)).collect();
+    let one = bodies
+        .iter()
+        .all(|body| body.yardstick.is_some() || body.rows.iter().all(|row| row.figure.ratio.is_none()));
     let used = |column: &&Column| {
-        families.iter().any(|(_, rows)| rows.iter().any(|row| (column.cell)(row).is_some()))
+        let mut rows = bodies.iter().flat_map(|body| &body.rows);
+        rows.any(|row| (column.cell)(row).is_some()) && !(one && column.head == YARDSTICK)
     };
     let columns: Vec<&Column> = COLUMNS.iter().filter(used).collect();
     html! {
@@ -115,11 +122,14 @@ fn table(results: &Results, name: &str, figures: &[&Figure]) -> Markup {
             table.all {
                 caption.unseen { (name) }
                 thead { tr { th scope="col" { "who" } @for column in &columns { th class=(column.class) scope="col" { (column.head) } } } }
-                @for (family, rows) in &families {
+                @for Body { family, rows, yardstick } in &bodies {
                     tbody {
                         tr.family {
                             th scope="rowgroup" colspan=(columns.len() + 1) {
-                                span { b { (family.what) } " " (survives(results, family.medium, family.promise)) ", on " (family.medium) }
+                                span {
+                                    b { (family.what) } " " (medium::line(results, family.medium, family.promise))
+                                    @if let Some((to, of)) = yardstick { "; ratio of " (of) " to " (to) }
+                                }
                             }
                         }
                         @for row in rows { (line(row, &columns)) }
@@ -128,6 +138,13 @@ fn table(results: &Results, name: &str, figures: &[&Figure]) -> Markup {
             }
         }
     }
+}
+
+fn body<'a>(family: Family<'a>, figures: Vec<&'a Figure>) -> Body<'a> {
+    let ratios = figures.iter().filter_map(|figure| figure.ratio.as_ref());
+    let yardsticks: BTreeSet<_> = ratios.map(|ratio| (ratio.to.as_str(), ratio.of.as_str())).collect();
+    let yardstick = yardsticks.first().copied().filter(|_| yardsticks.len() == 1);
+    Body { family, rows: rows(figures), yardstick }
 }
 
 /// By point, then by who; response below service.

@@ -72,28 +72,32 @@ fn by_size(results: &Results, group: Group, who: &'static str) -> Vec<Markup> {
     maps
 }
 
-/// Processors' nodes by memory's nodes.
+/// Processors' nodes by memory's nodes, where there are several.
 fn by_node(results: &Results) -> Vec<Markup> {
-    let with = results
-        .figures
-        .iter()
-        .filter(|figure| figure.at.cpu_node.is_some() && figure.at.memory_node.is_some());
-    let shown = [Field::CpuNode, Field::MemoryNode];
+    let nodes = [Field::CpuNode, Field::MemoryNode];
+    let with = |figure: &&Figure| nodes.iter().all(|node| node.of(&figure.at).is_some());
     let mut maps = Vec::new();
-    for ((family, by, _), figures) in
-        by_key(with, |figure| (family(figure), &figure.by, without(&figure.at, &shown)))
+    for ((family, _), figures) in
+        by_key(results.figures.iter().filter(with), |figure| (family(figure), without(&figure.at, &nodes)))
     {
-        let point = without(&figures[0].at, &shown).to_string();
-        let title = [family.what, by, &point]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(", ");
         let tag = tag(results, family.medium, family.promise);
-        let processor = |figure: &Figure| only(&figure.at, &shown[..1]).to_string();
-        maps.extend(measures(&title, &tag, &figures, ("processor", "memory"), processor, &shown[1..]));
+        let processor = |figure: &Figure| only(&figure.at, &nodes[..1]).to_string();
+        for figures in matrices(figures, |figure| only(&figure.at, &nodes)) {
+            let title = names(&figures, &nodes).title;
+            maps.extend(measures(&title, &tag, &figures, ("processor", "memory"), processor, &nodes[1..]));
+        }
     }
     maps
+}
+
+/// One matrix if every cell has one figure (who may then name the processor's node), else one for each who.
+fn matrices<'a>(figures: Vec<&'a Figure>, cell: impl Fn(&Figure) -> Point) -> Vec<Vec<&'a Figure>> {
+    let cells: BTreeSet<Point> = figures.iter().map(|figure| cell(figure)).collect();
+    match (cells.len(), cells.len() == figures.len()) {
+        (..2, _) => Vec::new(),
+        (_, true) => vec![figures],
+        (_, false) => by_key(figures, |figure| &figure.by).into_iter().map(|(_, figures)| figures).collect(),
+    }
 }
 
 /// A map for each measure that the figures have.

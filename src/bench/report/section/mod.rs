@@ -17,6 +17,18 @@ pub(super) mod timeline;
 
 use maud::{Markup, html};
 
+use crate::bench::results::Group;
+
+/// The suite's parts, by what most readers look for first.
+const GROUPS: [(Group, &str); 6] = [
+    (Group::Engine, "The log"),
+    (Group::Peers, "Peers"),
+    (Group::Device, "Device"),
+    (Group::Primitive, "Instructions"),
+    (Group::Numa, "Nodes"),
+    (Group::Cost, "Costs"),
+];
+
 /// Charts, of which those beyond two rows on a wide screen unfold.
 fn several(class: &str, charts: Vec<Markup>) -> Markup {
     let shown = if class == "grid" { 6 } else { 4 };

@@ -9,7 +9,7 @@ use crate::bench::report::chart::axis::Axis;
 use crate::bench::report::chart::bars::{Bar, Bars};
 use crate::bench::report::compare::{by_key, family};
 use crate::bench::report::medium::tag;
-use crate::bench::report::number::{flow, rate, time};
+use crate::bench::report::number::{flow, rate, three, time};
 use crate::bench::results::{Figure, Group, Results, Spread};
 
 pub(in super::super) fn section(results: &Results) -> Markup {
@@ -29,7 +29,8 @@ pub(in super::super) fn section(results: &Results) -> Markup {
         @if !charts.is_empty() {
             section id="peers" {
                 h2 { "Peers side by side" }
-                p { "Each at its own best settings, in turns with the others, at the same promise on the same medium; best first." }
+                p { "Each at its own best settings, in turns with the others, at the same promise on the same medium; best first. "
+                    "The ratio is time per operation over the raw loop's of the same round." }
                 (several("grid wide", charts))
             }
         }
@@ -67,12 +68,13 @@ fn bars(what: &str, point: &str, tag: Markup, mut figures: Vec<&Figure>) -> Mark
         cells: vec![
             quantile(figure.latency.as_ref().map(|latency| latency.p50_ns)),
             quantile(figure.latency.as_ref().and_then(|latency| latency.p99_ns)),
+            figure.ratio.as_ref().map_or("–".into(), |ratio| three(ratio.value.median)),
         ],
     };
     let bars = Bars {
         title: [what, point].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
         tag,
-        head: vec!["who", "median", "p50", "p99"],
+        head: ["who", "median", "p50", "p99", "ratio"].map(String::from).into(),
         axis: Axis::fitting(&values, |_| String::new()),
         reference: None,
         say,

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::several;
+use super::{GROUPS, several};
 use crate::bench::report::chart::axis::Axis;
 use crate::bench::report::chart::line::{Dot, LINES_MAX, Line, LineChart};
 use crate::bench::report::compare::{Field, by_key, family, names, without};
@@ -10,22 +10,13 @@ use crate::bench::report::medium::tag;
 use crate::bench::report::number::{short, time};
 use crate::bench::results::{Figure, Group, Latency, Results};
 
-/// Groups by what most readers look for first.
-const ORDER: [(Group, &str); 6] = [
-    (Group::Engine, "The log"),
-    (Group::Peers, "Peers"),
-    (Group::Device, "Device"),
-    (Group::Primitive, "Instructions"),
-    (Group::Numa, "Nodes"),
-    (Group::Cost, "Costs"),
-];
 /// Lines that may lie close together and still be told apart.
 const CLOSE_MAX: usize = 6;
 /// Samples beyond a quantile below which it says little.
 const BEYOND_MIN: f64 = 10.0;
 
 pub(in super::super) fn section(results: &Results) -> Markup {
-    let parts: Vec<(&str, Vec<Markup>)> = ORDER
+    let parts: Vec<(&str, Vec<Markup>)> = GROUPS
         .iter()
         .map(|(group, name)| (*name, charts(results, *group)))
         .filter(|(_, charts)| !charts.is_empty())
