@@ -51,6 +51,8 @@ const COLUMNS: [Column; 17] = [
         cell: |row| Some(row.figure.at.to_string()).filter(|at| !at.is_empty()),
     },
     number("runs", |row| Some(row.figure.runs.to_string())),
+    number("ratio", ratio),
+    Column { head: YARDSTICK, class: "at", cell: |row| Some(row.figure.ratio.as_ref()?.to.clone()) },
     number("rate", |row| Some(rate(row.figure.per_s?.median))),
     number("bytes", |row| Some(flow(row.figure.bytes_per_s?.median))),
     number("over runs", spread),
@@ -62,8 +64,6 @@ const COLUMNS: [Column; 17] = [
     number("p99.99", |row| Some(time(row.latency?.p99_99_ns? as f64))),
     number("max", |row| Some(time(row.latency?.max_ns as f64))),
     number("samples", |row| Some(plain(row.latency?.count as f64))),
-    number("ratio", ratio),
-    Column { head: YARDSTICK, class: "at", cell: |row| Some(row.figure.ratio.as_ref()?.to.clone()) },
     prose("counted", counted),
     prose("note", |row| row.figure.note.clone()),
 ];

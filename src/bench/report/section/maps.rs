@@ -91,7 +91,7 @@ fn by_node(results: &Results) -> Vec<Markup> {
 }
 
 /// One matrix if every cell has one figure (who may then name the processor's node), else one for each who.
-fn matrices<'a>(figures: Vec<&'a Figure>, cell: impl Fn(&Figure) -> Point) -> Vec<Vec<&'a Figure>> {
+fn matrices(figures: Vec<&Figure>, cell: impl Fn(&Figure) -> Point) -> Vec<Vec<&Figure>> {
     let cells: BTreeSet<Point> = figures.iter().map(|figure| cell(figure)).collect();
     match (cells.len(), cells.len() == figures.len()) {
         (..2, _) => Vec::new(),
