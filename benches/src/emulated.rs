@@ -1,13 +1,8 @@
-//! Logs on an emulated tail, and the raw lane beside them.
+//! Logs on an emulated tail.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use tierlog::{Config, Log, Medium};
-use tierlog_tiers::raw::Raw;
-use tierlog_tiers::tail::{MapOptions, Mapped, MediumAsk, Tail};
-
-type Failure = Box<dyn std::error::Error>;
+use tierlog::{Config, Medium};
 
 /// Bytes of a tail segment, and a 16th of the NVMe segments' sum.
 const SEGMENT_BYTES: u64 = 4 << 20;
@@ -24,24 +19,4 @@ pub fn config(dir: &Path, ring_bytes: u64) -> Config {
     config.tail.segment_bytes = Some(SEGMENT_BYTES);
     config.tail.segments = Some((ring_bytes / SEGMENT_BYTES) as u32);
     config
-}
-
-/// A raw lane of `bytes` in a tail file of its own in `dir`, mapped and filled as a log's tail is.
-///
-/// # Errors
-/// As the system says.
-pub fn raw(dir: &Path, bytes: u64) -> Result<(Arc<Mapped>, Raw), Failure> {
-    let options = MapOptions { ask: MediumAsk::Emulated, ..MapOptions::default() };
-    let tail = Arc::new(Mapped::create(dir.join("raw"), bytes, &options)?);
-    let lane = tail.lane(0, bytes)?;
-    Ok((tail, Raw::new(lane)))
-}
-
-/// The first lines of every report.
-pub fn print_media(log: &Log) {
-    let media = log.media();
-    println!("{SURVIVES}");
-    println!("power: {}", media.power);
-    println!("nvme:  {}", media.nvme);
-    println!("clock: {}", media.clock);
 }

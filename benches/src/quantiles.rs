@@ -45,26 +45,3 @@ impl Latencies {
         format!("{name:<42}{columns}{:>13}{samples:>11}", self.0.max())
     }
 }
-
-/// The middle one.
-///
-/// # Panics
-/// If there is none.
-pub fn median(values: &[f64]) -> f64 {
-    sorted(values)[values.len() / 2]
-}
-
-/// Smallest, middle, largest.
-///
-/// # Panics
-/// If there is none.
-pub fn spread(values: &[f64]) -> (f64, f64, f64) {
-    let sorted = sorted(values);
-    (sorted[0], sorted[sorted.len() / 2], sorted[sorted.len() - 1])
-}
-
-fn sorted(values: &[f64]) -> Vec<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted
-}

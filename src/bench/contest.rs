@@ -8,8 +8,9 @@ use super::results::{Figure, Ratio};
 
 /// Bursts of each contestant in one round.
 const BURSTS: u64 = 5;
-/// Operations by which the length of a burst is found.
+/// Operations by which the length of a burst is found, and the time that they may take.
 const WARM_UP: u64 = 200;
+const WARM_UP_NS: f64 = 10e6;
 
 /// A loop, of which only whole bursts are called through a pointer.
 pub trait Loop {
@@ -96,8 +97,14 @@ pub fn contest(
 ) -> Measured<()> {
     let mut slowest: f64 = 1.0;
     for one in contestants.iter_mut() {
-        one.work.burst(ticks, WARM_UP.min(operations_max).max(1))?;
-        slowest = slowest.max(one.work.burst(ticks, WARM_UP.min(operations_max).max(1))?);
+        let first = one.work.burst(ticks, 1)?;
+        let warm_up = ((WARM_UP_NS / first) as u64).clamp(1, WARM_UP.min(operations_max).max(1));
+        // The fastest of several: others may be at work.
+        let mut fastest = f64::INFINITY;
+        for _ in 0..BURSTS {
+            fastest = fastest.min(one.work.burst(ticks, warm_up)?);
+        }
+        slowest = slowest.max(fastest);
     }
     between(0.0)?;
     // A round is as many operations one by one as in bursts.

@@ -63,7 +63,9 @@ fn write(figure: &Figure, dir: &str) -> Option<String> {
 /// A raw loop over the tail: libpmem chooses its instructions itself.
 fn store(figure: &Figure, dir: &str) -> Option<String> {
     let (size, threads) = (figure.at.size_bytes?, figure.at.threads.unwrap_or(1));
-    let raw = figure.by == super::engine::RAW && figure.at.batch.is_none_or(|batch| batch == 1);
+    let raw = figure.by == super::engine::RAW
+        && figure.at.batch.is_none_or(|batch| batch == 1)
+        && figure.at.rate_per_s.is_none();
     let bytes = super::engine::place::frame_bytes(size);
     raw.then(|| {
         format!("directory={dir}\n{FILE}\nioengine=libpmem\nnumjobs={threads}\niodepth=1\ndirect=1\nsync=1\nbs={bytes}")

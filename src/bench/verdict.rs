@@ -59,14 +59,12 @@ fn tails(figures: &[Figure]) -> Vec<String> {
         let p99_9 = response.p99_9_ns?;
         let mut causes: BTreeMap<String, u32> = BTreeMap::new();
         for stall in &figure.stalls {
-            // Without the figures in it.
-            let kind: String = stall.why.chars().filter(|c| !c.is_ascii_digit()).collect();
-            *causes.entry(kind.replace("  ", " ")).or_default() += 1;
+            *causes.entry(without_figures(&stall.why)).or_default() += 1;
         }
         let most = causes.iter().max_by_key(|(_, count)| **count);
         let cause = match most {
             Some((cause, count)) => {
-                format!("; of its {} worst stalls {count} are: {cause}", figure.stalls.len())
+                format!("; {count} of its {} worst stalls: {cause}", figure.stalls.len())
             }
             None => "; it had no stall".into(),
         };
@@ -79,6 +77,17 @@ fn tails(figures: &[Figure]) -> Vec<String> {
         ))
     };
     ours(figures, "open loop").filter_map(sentence).collect()
+}
+
+/// Without what stands in brackets.
+fn without_figures(why: &str) -> String {
+    why.split(" (")
+        .enumerate()
+        .map(|(nth, part)| match nth {
+            0 => part,
+            _ => part.split_once(')').map_or("", |(_, rest)| rest),
+        })
+        .collect()
 }
 
 /// From which size on stores past the cache beat those through it.
@@ -146,4 +155,77 @@ fn follows(figures: &[Figure]) -> Option<String> {
         "Another thread has a record {} after its commit was called, at p50.",
         duration(latency.p50_ns)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::results::{Latency, Point, Ratio, Spread, Stall};
+
+    fn latency(ns: u64) -> Latency {
+        Latency {
+            count: 100_000,
+            mean_ns: ns as f64,
+            p50_ns: ns,
+            p90_ns: Some(ns),
+            p99_ns: Some(ns),
+            p99_9_ns: Some(10 * ns),
+            p99_99_ns: None,
+            max_ns: 100 * ns,
+            curve: Vec::new(),
+        }
+    }
+
+    fn figure(what: &str, by: &str) -> Figure {
+        let at = Point {
+            size_bytes: Some(64),
+            rate_per_s: (what == "open loop").then_some(1000),
+            ..Point::default()
+        };
+        Figure::new(Group::Engine, what, by, at, "tail", "power loss")
+    }
+
+    #[test]
+    fn a_commit_is_spoken_of_beside_its_yardstick() {
+        let mut figure = figure("commit", "tierlog");
+        figure.latency = Some(latency(120));
+        let value = Spread { min: 1.05, median: 1.1, max: 1.2 };
+        figure.ratio = Some(Ratio { to: "raw loop".into(), of: "time".into(), value });
+        assert_eq!(
+            commits(&[figure]),
+            ["A commit (64 B) costs 1.10 times the raw loop (1.05 to 1.20), 120 ns at p50."]
+        );
+    }
+
+    #[test]
+    fn what_sets_the_tail_is_the_most_frequent_cause() {
+        let mut figure = figure("open loop", "tierlog");
+        figure.response = Some(latency(1_000));
+        let stall = |us: u64| Stall {
+            at_ms: 0.0,
+            ns: us * 1000,
+            why: format!("preempted ({us} us); page faults (1)"),
+        };
+        figure.stalls = vec![stall(30), stall(20)];
+        let said = tails(&[figure]);
+        assert!(
+            said[0].contains("10.0 us at p99.9")
+                && said[0].ends_with("2 of its 2 worst stalls: preempted; page faults."),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn stores_past_the_cache_win_from_a_size_on() {
+        let at = |by: &str, size: u64, per_s: f64| {
+            let mut figure = figure("commit", by);
+            figure.at.size_bytes = Some(size);
+            figure.per_s = Some(Spread { min: per_s, median: per_s, max: per_s });
+            figure
+        };
+        let (raw, past) = ("raw loop", "raw loop past the cache");
+        let figures = [at(raw, 64, 9.0), at(past, 64, 5.0), at(raw, 1024, 3.0), at(past, 1024, 4.0)];
+        assert_eq!(crossover(&figures).unwrap(), "Stores past the cache are faster from 1024 B on.");
+        assert_eq!(crossover(&figures[..3]), None);
+    }
 }

@@ -14,7 +14,7 @@ runs = 2
 
 [[job]]
 group = \"engine\"
-what = [\"commit\", \"recover\"]
+what = [\"commit\", \"recover\", \"memory\"]
 sweep.size_bytes = 64
 sweep.total_bytes = 1048576
 ";
@@ -55,6 +55,8 @@ fn a_run_is_kept_and_is_the_same_as_itself() {
     );
     assert!(ours["latency"]["p50_ns"].as_u64() > Some(0) && ours["ratio"]["to"] == "raw loop", "{ours:#}");
     assert!(figures.iter().any(|figure| figure["by"] == "tierlog, scan"), "{results:#}");
+    let memory = figures.iter().find(|figure| figure["what"] == "memory").unwrap();
+    assert!(memory["counted"]["peak_bytes"].as_f64() > memory["counted"]["own_bytes"].as_f64(), "{memory:#}");
     let verdict = results["verdict"].as_array().unwrap();
     assert!(verdict.iter().any(|said| said.as_str().unwrap().contains("times the raw loop")), "{verdict:?}");
     let csv = std::fs::read_to_string(kept.join("results.csv")).unwrap();

@@ -87,8 +87,9 @@ impl Commit {
         let raw = raw_loop(session, RAW, frames.clone(), Raw::write_back)?;
         let stream = raw_loop(session, "raw loop past the cache", frames, Raw::stream)?;
         let ours = Contestant::new("tierlog", move || -> Measured<()> {
-            for _ in 0..batch {
-                writer.append(7, &payload)?;
+            // Each record of a batch in a stream of its own.
+            for stream in 0..batch {
+                writer.append(stream, &payload)?;
             }
             writer.commit(Durability::Power)?;
             Ok(())

@@ -11,6 +11,7 @@ mod disk;
 mod drain;
 mod follow;
 mod machine;
+pub(crate) mod memory;
 mod parts;
 pub mod place;
 mod read;
@@ -53,6 +54,11 @@ pub const KINDS: &[Kind] = &[
         what: "recover",
         about: "an open after kill -9 by size, beside a checksum and a raw file",
         probes: recover::probes,
+    },
+    Kind {
+        what: "memory",
+        about: "of a process that opens a killed log and reads it",
+        probes: memory::probes,
     },
     Kind { what: "read", about: "reading back and verifying, beside a checksum", probes: read::probes },
     Kind {

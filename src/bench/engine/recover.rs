@@ -181,7 +181,7 @@ impl Drop for Filling {
 }
 
 /// The end of what a child, `tierlog bench fill`, committed before it was killed.
-fn filled_and_killed(session: &Session<'_>, config: &Config, bytes: u64) -> Measured<u64> {
+pub(super) fn filled_and_killed(session: &Session<'_>, config: &Config, bytes: u64) -> Measured<u64> {
     let file = session.nvme_dir.join("fill.toml");
     std::fs::write(&file, toml::to_string(config)?)?;
     let mut command = Command::new(std::env::current_exe()?);

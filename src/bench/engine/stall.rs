@@ -154,7 +154,7 @@ fn why(before: &Counted, now: &Counted, ns: u64, waited: bool) -> String {
     }
     let kept = now.kept_waiting_ns.saturating_sub(before.kept_waiting_ns);
     if kept >= ns / 4 {
-        causes.push(format!("another thread had the processor for {} us", kept / 1000));
+        causes.push(format!("another thread had the processor ({} us)", kept / 1000));
     } else if now.involuntary > before.involuntary {
         causes.push("preempted".into());
     }
@@ -162,7 +162,7 @@ fn why(before: &Counted, now: &Counted, ns: u64, waited: bool) -> String {
         causes.push("waited in the kernel".into());
     }
     if now.faults > before.faults {
-        causes.push(format!("{} page faults", now.faults - before.faults));
+        causes.push(format!("page faults ({})", now.faults - before.faults));
     }
     if causes.is_empty() {
         causes.push("nothing that this kernel counts for the thread: an interrupt, or the hypervisor".into());

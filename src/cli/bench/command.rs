@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::compare::{self, CompareArgs};
 use super::measure;
 use super::report::{self, ReportArgs};
-use crate::bench::engine::recover;
+use crate::bench::engine::{memory, recover};
 use crate::bench::kinds;
 use crate::bench::run::job::{PROFILES, parse_duration};
 use crate::bench::run::plan::Changes;
@@ -78,6 +78,9 @@ enum Other {
         /// Of frames
         bytes: u64,
     },
+    /// Opens that log and says how much memory it takes
+    #[command(hide = true)]
+    Open,
 }
 
 impl BenchArgs {
@@ -101,6 +104,10 @@ pub(in crate::cli) fn run(args: &BenchArgs, log: &LogArgs) -> Outcome {
         Some(Other::Fill { bytes }) => {
             let filled = recover::fill(log.config()?, *bytes).map(|()| Status::Done);
             return filled.map_err(|error| Failure::Failed(error.to_string()));
+        }
+        Some(Other::Open) => {
+            let told = memory::open(log.config()?).map_err(|error| Failure::Failed(error.to_string()))?;
+            return output::print(told.as_bytes()).map(|()| Status::Done);
         }
         None => {}
     }

@@ -19,6 +19,9 @@ use crate::cli::ending::{Failure, Outcome, Status};
 use crate::cli::{moment, output};
 use crate::number::Gsn;
 
+/// Probes write more than this, and hold no more of it.
+const HELD_BYTES_MAX: u64 = 4 << 30;
+
 pub(super) fn run(args: &BenchArgs, media: &Media) -> Outcome {
     let (profile, jobs) = jobs(&args.profile)?;
     let mut items = plan(&jobs, &args.changes()).map_err(Failure::Usage)?;
@@ -31,20 +34,18 @@ pub(super) fn run(args: &BenchArgs, media: &Media) -> Outcome {
         return Ok(Status::Done);
     }
     room(&places, &items)?;
-    let mut tries = args.repeat_noisy;
-    loop {
-        let (results, folder) = measure(args, &profile, &mut items, &places)?;
+    for nth in 0..=args.repeat_noisy {
+        let (results, folder) = measure(args, nth, &profile, &mut items, &places)?;
         end(&results, &folder)?;
-        match (results.figures.is_empty(), results.noise.warnings.is_empty()) {
-            (true, _) => return Err(Failure::Failed("nothing could be measured".into())),
-            (false, false) if tries > 0 => tries -= 1,
-            (false, false) => {
-                output::say("measure again on a quiet machine, or with --repeat-noisy 3")?;
-                return Ok(Status::Done);
-            }
-            (false, true) => return Ok(Status::Done),
+        if results.figures.is_empty() {
+            return Err(Failure::Failed("nothing could be measured".into()));
+        }
+        if results.noise.warnings.is_empty() {
+            return Ok(Status::Done);
         }
     }
+    output::say("measure again on a quieter machine, or until it is: --repeat-noisy 3")?;
+    Ok(Status::Done)
 }
 
 /// The jobs of a profile or a job file, and what it is called.
@@ -65,7 +66,7 @@ fn jobs(profile: &str) -> Result<(String, Vec<Job>), Failure> {
 fn takes(items: &[Item]) -> String {
     let total = total(items);
     format!(
-        "{} measurements, about {}; writes {} MiB to the tail's medium and {} MiB to the NVMe tier's",
+        "{} measurements, about {}; writes up to {} MiB to the tail's medium and {} MiB to the NVMe tier's",
         items.len(),
         time(total.time),
         total.tail_bytes.div_ceil(1 << 20),
@@ -73,11 +74,11 @@ fn takes(items: &[Item]) -> String {
     )
 }
 
-/// What the largest probe needs must be free.
+/// What the largest probe may hold at a time must be free.
 fn room(places: &Places, items: &[Item]) -> Result<(), Failure> {
     let (tail, nvme) = places.free_bytes().map_err(Failure::io("free space"))?;
     let most = |of: fn(&crate::bench::probe::Estimate) -> u64| {
-        items.iter().map(|item| of(&item.probe.estimate(&item.pace))).max().unwrap_or(0)
+        items.iter().map(|item| of(&item.probe.estimate(&item.pace))).max().unwrap_or(0).min(HELD_BYTES_MAX)
     };
     let wanted =
         [("tail", most(|one| one.tail_bytes), tail), ("NVMe tier", most(|one| one.nvme_bytes), nvme)];
@@ -95,6 +96,7 @@ fn room(places: &Places, items: &[Item]) -> Result<(), Failure> {
 
 fn measure(
     args: &BenchArgs,
+    nth: u32,
     profile: &str,
     items: &mut [Item],
     places: &Places,
@@ -102,7 +104,7 @@ fn measure(
     let cpus = Cpus::detect();
     let machine = machine::facts(&cpus, places.media.clone());
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let folder = folder(args.out.as_deref(), &machine.host, began.as_nanos() as u64);
+    let folder = folder(args.out.as_deref(), nth, &machine.host, began.as_nanos() as u64);
     kept::make(&folder).map_err(Failure::io(folder.display()))?;
     let mut table = Table::new();
     let found = go::carry_out(items, places, &cpus, &mut table);
@@ -130,11 +132,14 @@ fn measure(
     Ok((results, folder))
 }
 
-/// `bench-results/HOST/2026-11-21T08-30-00/`, or what was asked for.
-fn folder(out: Option<&Path>, host: &str, began_ns: u64) -> PathBuf {
+/// `bench-results/HOST/2026-11-21T08-30-00/`, or what was asked for; `OUT-again-1/` for a repeated run.
+fn folder(out: Option<&Path>, nth: u32, host: &str, began_ns: u64) -> PathBuf {
+    if let Some(out) = out {
+        return if nth == 0 { out.into() } else { format!("{}-again-{nth}", out.display()).into() };
+    }
     let date = moment::print(Gsn(began_ns));
     let date = date.split('.').next().unwrap_or(&date).replace(':', "-");
-    out.map_or_else(|| Path::new("bench-results").join(host).join(date), Path::to_path_buf)
+    Path::new("bench-results").join(host).join(date)
 }
 
 fn keep(results: &Results, folder: &Path) -> Result<(), Failure> {

@@ -18,21 +18,22 @@ pub(super) struct Table {
     terminal: bool,
     line: String,
     shown: Option<Instant>,
+    /// Medium, promise and runs of the rows above.
+    heading: String,
     /// Standard output takes no more.
     pub(super) failure: Option<Failure>,
 }
 
 impl Table {
     pub(super) fn new() -> Table {
-        let mut table = Table {
-            terminal: std::io::stderr().is_terminal(),
-            line: String::new(),
-            shown: None,
-            failure: None,
-        };
-        table.row(&format!(
-            "{:<48}{:<26}{:>9}{:>9}{:>9}{:>9}{:>12}{:>12}{:>8}",
-            "", "", "p50", "p99", "p99.9", "max", "", "", "ratio"
+        let terminal = std::io::stderr().is_terminal();
+        let mut table =
+            Table { terminal, line: String::new(), shown: None, heading: String::new(), failure: None };
+        table.row(&columns(
+            "",
+            "",
+            ["p50", "p99", "p99.9", "max"].map(String::from),
+            ["", "spread", "ratio"].map(String::from),
         ));
         table
     }
@@ -75,11 +76,18 @@ impl Audience for Table {
     }
 
     fn measured(&mut self, figures: &[Figure]) {
-        figures.iter().for_each(|figure| self.row(&row(figure)));
+        for figure in figures {
+            let heading = format!("{}: {}; runs: {}", figure.medium, figure.promise, figure.runs);
+            if heading != self.heading {
+                self.row(&heading);
+                self.heading = heading;
+            }
+            self.row(&row(figure));
+        }
     }
 
     fn skipped(&mut self, skipped: &Skipped) {
-        self.row(&format!("{:<48}not measured: {}", skipped.what, skipped.why));
+        self.row(&format!("  {}: not measured: {}", skipped.what, skipped.why));
     }
 }
 
@@ -88,19 +96,32 @@ fn row(figure: &Figure) -> String {
     let name = if point.is_empty() { figure.what.clone() } else { format!("{}, {point}", figure.what) };
     // What one waits for is what counts, where it is known.
     let latency = figure.response.as_ref().or(figure.latency.as_ref());
-    let known = |ns: Option<u64>| ns.map_or(String::new(), figures::duration);
-    let at = |of: fn(&Latency) -> Option<u64>| known(latency.and_then(of));
-    let per_s = figure.per_s.map_or(String::new(), |speed| format!("{}/s", short(speed.median, "")));
-    let bytes = figure.bytes_per_s.map_or(String::new(), |speed| format!("{}/s", short(speed.median, "B")));
-    let ratio = figure.ratio.as_ref().map_or(String::new(), |ratio| format!("{:.2}", ratio.value.median));
-    format!(
-        "{name:<48}{:<26}{:>9}{:>9}{:>9}{:>9}{per_s:>12}{bytes:>12}{ratio:>8}",
-        figure.by,
+    let at = |of: fn(&Latency) -> Option<u64>| latency.and_then(of).map_or(String::new(), figures::duration);
+    let times = [
         at(|latency| Some(latency.p50_ns)),
         at(|latency| latency.p99_ns),
         at(|latency| latency.p99_9_ns),
         at(|latency| Some(latency.max_ns)),
-    )
+    ];
+    let per_s = figure.per_s.map(|speed| (speed, ""));
+    let speed = per_s.or(figure.bytes_per_s.map(|speed| (speed, "B")));
+    let (shown, spread) = speed.map_or_else(Default::default, |(speed, unit)| {
+        let apart = (speed.max - speed.min) / speed.median.max(f64::MIN_POSITIVE) * 50.0;
+        (format!("{}/s", short(speed.median, unit)), format!("±{apart:.0}%"))
+    });
+    if latency.is_none() && speed.is_none() {
+        let counted: Vec<String> =
+            figure.counted.iter().map(|(name, value)| format!("{name} {}", short(*value, ""))).collect();
+        return format!("  {name:<40} {:<38} {}", figure.by, counted.join(", "));
+    }
+    let ratio = figure.ratio.as_ref().map_or(String::new(), |ratio| format!("{:.2}", ratio.value.median));
+    columns(&name, &figure.by, times, [shown, spread, ratio])
+}
+
+fn columns(name: &str, by: &str, times: [String; 4], speed: [String; 3]) -> String {
+    let times: String = times.iter().map(|time| format!("{time:>9}")).collect();
+    let [shown, spread, ratio] = speed;
+    format!("  {name:<40} {by:<38}{times}{shown:>12}{spread:>7}{ratio:>8}")
 }
 
 /// `7.31 M`, `1.20 GB`.
@@ -109,7 +130,7 @@ fn short(value: f64, unit: &str) -> String {
         _ if value >= 1e9 => format!("{:.2} G{unit}", value / 1e9),
         _ if value >= 1e6 => format!("{:.2} M{unit}", value / 1e6),
         _ if value >= 1e3 => format!("{:.2} k{unit}", value / 1e3),
-        _ => format!("{value:.1} {unit}"),
+        _ => format!("{value:.1} {unit}").trim_end().to_string(),
     }
 }
 
