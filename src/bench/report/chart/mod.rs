@@ -4,7 +4,7 @@
 //! shrinks, each chart has a title and a description for those who cannot see it, and a table stays a table. What plotters
 //! writes has fixed colours and sizes, and no titles.
 //!
-//! Contents: [`axis`] (values to places and ticks), [`line`], [`bars`], [`heat`].
+//! Contents: `axis` (values to places and ticks), `line`, `bars`, `heat`.
 
 pub(super) mod axis;
 pub(super) mod bars;
