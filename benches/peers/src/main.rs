@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -48,8 +49,17 @@ enum Part {
     Commit { kind: usize, place: String },
 }
 
-fn main() -> Outcome<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match part(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peers: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn part(args: Args) -> Outcome<()> {
     match args.part {
         None => run::run(args.quick, args.tail.as_deref(), args.nvme.as_deref(), args.out),
         Some(Part::Measure { place, into }) => {
