@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use super::results::{Figure, Group, Point, Results};
 
+/// By so much two latencies differ through the timer's grain alone.
+const TIMER_NS: f64 = 20.0;
+
 /// How a figure fared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fared {
@@ -107,9 +110,11 @@ fn changes(old: &Figure, new: &Figure, threshold: f64) -> Vec<Change> {
     let latency = |figure: &Figure| figure.response.clone().or_else(|| figure.latency.clone());
     if let (Some(before), Some(after)) = (latency(old), latency(new)) {
         // A tail is noisier than a mean: its band is twice as wide.
-        hold("p50", before.p50_ns as f64, after.p50_ns as f64, noise, false);
+        let timer = |ns: u64| TIMER_NS / ns.max(1) as f64;
+        hold("p50", before.p50_ns as f64, after.p50_ns as f64, noise.max(timer(before.p50_ns)), false);
         if let (Some(before), Some(after)) = (before.p99_ns, after.p99_ns) {
-            hold("p99", before as f64, after as f64, (2.0 * noise).max(2.0 * threshold), false);
+            let noise = (2.0 * noise).max(2.0 * threshold).max(timer(before));
+            hold("p99", before as f64, after as f64, noise, false);
         }
     }
     all

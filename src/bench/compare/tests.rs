@@ -87,7 +87,9 @@ fn a_ratio_decides_before_the_speed_and_latencies_count_too() {
     let mut faster_machine = with(1.1, 100, 200);
     faster_machine.per_s = Some(spread(3e6));
     assert_eq!(fared(with(1.1, 100, 200), faster_machine), [Fared::Same; 3]);
-    assert_eq!(fared(with(1.1, 100, 200), with(1.3, 120, 500)), [Fared::Worse; 3]);
+    assert_eq!(fared(with(1.1, 100, 200), with(1.3, 130, 500)), [Fared::Worse; 3]);
+    // A timer's grain is nobody's fault.
+    assert_eq!(fared(with(1.1, 10, 200), with(1.1, 20, 200)), [Fared::Same; 3]);
     // The band of a tail is twice as wide.
     assert_eq!(fared(with(1.1, 100, 200), with(1.1, 100, 216)), [Fared::Same; 3]);
 }

@@ -16,7 +16,7 @@ impl fmt::Display for Point {
             lanes.map(|count| several(count, "lane")),
             depth.map(|depth| format!("depth {depth}")),
             rate_per_s.map(|rate| format!("{rate} a second")),
-            cpu_node.map(|node| format!("on node {node}")),
+            cpu_node.map(|node| format!("processor of node {node}")),
             memory_node.map(|node| format!("memory of node {node}")),
         ];
         f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
