@@ -21,7 +21,7 @@ mod version;
 
 /// Compares tierlog with other logs.
 #[derive(Debug, Parser)]
-#[command(name = "scripts/peers")]
+#[command(name = "scripts/peers", disable_help_subcommand = true)]
 struct Args {
     /// Two sizes, two numbers of threads, short turns: a minute or two.
     #[arg(long, global = true)]
@@ -41,11 +41,12 @@ struct Args {
 
 /// The processes that this one starts.
 #[derive(Debug, Subcommand)]
-#[command(hide = true)]
 enum Part {
     /// Measures one medium.
+    #[command(hide = true)]
     Measure { place: String, into: PathBuf },
     /// Commits as one of the kinds, and waits to be killed.
+    #[command(hide = true)]
     Commit { kind: usize, place: String },
 }
 
