@@ -39,6 +39,11 @@ pub trait Probe {
     fn title(&self) -> String;
     /// What it will take, known before it runs.
     fn estimate(&self, pace: &Pace) -> Estimate;
+    /// Bytes that lie on the tail's medium and on the NVMe tier's at once: all that is written, unless it is written over.
+    fn room(&self, pace: &Pace) -> (u64, u64) {
+        let estimate = self.estimate(pace);
+        (estimate.tail_bytes, estimate.nvme_bytes)
+    }
     /// Measures.
     ///
     /// # Errors

@@ -284,7 +284,7 @@ pub struct Stall {
 }
 
 /// Not measured.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// What.
     pub what: String,

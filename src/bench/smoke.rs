@@ -1,6 +1,7 @@
 //! Probes in their smallest size: each runs, and yields figures that say where and what for.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tierlog_tiers::clock::Ticks;
@@ -11,8 +12,12 @@ use super::results::{Figure, Skipped};
 use super::run::places::Places;
 use super::sweep::Sweep;
 
+/// What is measured has the machine to itself.
+static ONE: Mutex<()> = Mutex::new(());
+
 /// Runs every probe of these kinds over the sweep, for a few milliseconds each.
 pub fn smoke(kinds: &[Kind], sweep: &Sweep) -> (Vec<Figure>, Vec<Skipped>) {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let memory = if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "." };
     let (tail, nvme) = (tempfile::tempdir_in(memory).unwrap(), tempfile::tempdir_in(".").unwrap());
     let places = Places::take(Some(tail.path()), Some(nvme.path())).unwrap();
@@ -28,6 +33,8 @@ pub fn smoke(kinds: &[Kind], sweep: &Sweep) -> (Vec<Figure>, Vec<Skipped>) {
         };
         let pace = Pace { time: Duration::from_millis(4), runs: 2 };
         let estimate = probe.estimate(&pace);
+        let (tail, nvme) = probe.room(&pace);
+        assert!(tail <= estimate.tail_bytes.max(64 << 20) && nvme <= estimate.nvme_bytes.max(64 << 20));
         assert!(estimate.time > Duration::ZERO, "{}", probe.title());
         let mut session = Session {
             pace,

@@ -8,11 +8,12 @@
 //! - `sim` (feature): all of these simulated, to test recovery in
 //! - [`page`]: words shared between processes
 //! - [`checksum`], [`clock`], [`membarrier`]: what the engine needs of the processor
-//! - [`raw`]: the loop that a commit is compared with
+//! - [`raw`], [`heap`]: for measurements: the loop that a commit is compared with; free memory given back
 //! - [`sync`]: what threads share, std's or a model checker's
 
 pub mod checksum;
 pub mod clock;
+pub mod heap;
 pub mod membarrier;
 pub mod nvme;
 pub mod object;

@@ -61,6 +61,7 @@ impl Probe for Cost {
         let mut config = config(session, self.lanes, RING_BYTES);
         config.nvme.segment_bytes = Some(NVME_SEGMENT_BYTES);
         config.nvme.reserve_bytes = Some(0);
+        tierlog_tiers::heap::give_back();
         let before = process::memory_bytes()?;
         let place = Place::open(session, config, 1)?;
         let mut writers = (0..self.lanes).map(|_| place.log.writer()).collect::<crate::Result<Vec<_>>>()?;
@@ -69,7 +70,7 @@ impl Probe for Cost {
             Ok(counters) => Some(counters),
             Err(error) => {
                 session.skipped.push(Skipped {
-                    what: format!("{}: instructions and cache misses", self.title()),
+                    what: "instructions and cache misses of a commit".into(),
                     why: format!(
                         "perf_event_open: {error}; it needs a processor's counters (few virtual machines have them) and \
                          kernel.perf_event_paranoid of 2 or less"

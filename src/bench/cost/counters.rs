@@ -32,17 +32,20 @@ impl Counters {
         Ok(Counters { group, counters })
     }
 
-    /// What `work` took, by name. Events that ran for a part of the time only, because others use the same counters, are
-    /// left out.
+    /// What `work` took, by name.
     ///
     /// # Errors
-    /// As the system says.
+    /// As the system says; where the counters never ran, because others have them.
     pub fn count<T>(&mut self, work: impl FnOnce() -> T) -> io::Result<(T, Vec<(&'static str, u64)>)> {
         self.group.reset()?;
         self.group.enable()?;
         let done = work();
         self.group.disable()?;
         let counts = self.group.read()?;
-        Ok((done, self.counters.iter().map(|(name, counter)| (*name, counts[counter])).collect()))
+        let counts: Vec<_> = self.counters.iter().map(|(name, counter)| (*name, counts[counter])).collect();
+        match counts.iter().any(|(_, count)| *count > 0) {
+            true => Ok((done, counts)),
+            false => Err(io::Error::other("the processor's counters never ran: others use them")),
+        }
     }
 }

@@ -6,7 +6,7 @@ use tierlog_tiers::nvme::trial::{TrialFile, TrialSync};
 use tierlog_tiers::nvme::{BLOCK_BYTES, Block};
 
 use super::tally::Tally;
-use super::write::bytes_max;
+use super::write::written;
 use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
 use crate::bench::results::{Figure, Group, Point};
 use crate::bench::sweep::Sweep;
@@ -27,8 +27,12 @@ impl Probe for Flush {
     }
 
     fn estimate(&self, pace: &Pace) -> Estimate {
-        let nvme_bytes = FILE_BYTES + bytes_max(pace.time, BLOCK_BYTES as u64, 1);
+        let nvme_bytes = FILE_BYTES + written(pace.time, BLOCK_BYTES as u64, 1);
         Estimate { time: pace.time * 2 + Duration::from_millis(20), tail_bytes: 0, nvme_bytes }
+    }
+
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        (0, FILE_BYTES)
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {

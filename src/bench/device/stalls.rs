@@ -7,7 +7,7 @@ use tierlog_tiers::nvme::{BLOCK_BYTES, Block};
 
 use super::tally::Tally;
 use super::way::{By, Way, YARDSTICK};
-use super::write::{FILE_BYTES, bytes_max};
+use super::write::{FILE_BYTES, written};
 use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
 use crate::bench::results::{Figure, Group, Moment, Point, Stall};
 use crate::bench::sweep::Sweep;
@@ -31,8 +31,12 @@ impl Probe for Stalls {
 
     fn estimate(&self, pace: &Pace) -> Estimate {
         let time = pace.time * WAYS.len() as u32;
-        let nvme_bytes = FILE_BYTES + bytes_max(time, BLOCK_BYTES as u64, 1);
+        let nvme_bytes = FILE_BYTES + written(time, BLOCK_BYTES as u64, 1);
         Estimate { time: time + Duration::from_millis(200), tail_bytes: 0, nvme_bytes }
+    }
+
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        (0, FILE_BYTES)
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {

@@ -31,6 +31,10 @@ impl Probe for Stream {
         Estimate { time, tail_bytes: 0, nvme_bytes }
     }
 
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        (0, FILE_BYTES)
+    }
+
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
         let file = TrialFile::create(&session.nvme_dir.join("trial"), FILE_BYTES)?;
         let options = QueueOptions { depth: DEPTH, size_bytes: SIZE, registered: false, polled: false };

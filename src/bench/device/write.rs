@@ -16,8 +16,8 @@ use crate::bench::sweep::{Sweep, or};
 
 /// Bytes of the file that is overwritten from end to end.
 pub const FILE_BYTES: u64 = 64 << 20;
-/// What a device takes at most, to estimate what will be written: requests a second for each in flight, and bytes.
-const RATE_MAX: (u64, u64) = (50_000, 2 << 30);
+/// What a device takes, to estimate what will be written: requests a second for each in flight, and bytes at most.
+const RATE: (u64, u64) = (10_000, 1 << 30);
 
 struct Write {
     what: &'static str,
@@ -53,9 +53,9 @@ fn probes(
         .collect()
 }
 
-/// Bytes that so much time writes at most.
-pub fn bytes_max(time: Duration, size: u64, depth: u32) -> u64 {
-    let (requests, bytes) = RATE_MAX;
+/// Bytes that so much time writes, about.
+pub fn written(time: Duration, size: u64, depth: u32) -> u64 {
+    let (requests, bytes) = RATE;
     let rate = (requests * u64::from(depth) * size).min(bytes);
     (rate as f64 * time.as_secs_f64()) as u64
 }
@@ -70,8 +70,12 @@ impl Probe for Write {
         Estimate {
             time: pace.time * many + Duration::from_millis(200),
             tail_bytes: 0,
-            nvme_bytes: FILE_BYTES + bytes_max(pace.time * many, self.size, self.depth),
+            nvme_bytes: FILE_BYTES + written(pace.time * many, self.size, self.depth),
         }
+    }
+
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        (0, FILE_BYTES)
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {

@@ -10,10 +10,10 @@ use tierlog_tiers::nvme::trial::{TrialFile, TrialSync, TrialWriter};
 use tierlog_tiers::raw::Raw;
 use tierlog_tiers::tail::TailLane;
 
-use super::axes::{Column, Row, axes};
+use super::axes::{Column, Row, axes, lane_bytes};
 use crate::bench::contest::{Contestant, Loop, contest};
 use crate::bench::latency::Latencies;
-use crate::bench::primitive::ground::{self, Ground, LANE_BYTES};
+use crate::bench::primitive::ground::{self, Ground};
 use crate::bench::primitive::read::{LINE, STRIDE, chain, lay_chain, walk};
 use crate::bench::probe::{Estimate, Measured, NOTHING, Pace, Probe, Session};
 use crate::bench::results::{Group, Point, Skipped};
@@ -41,16 +41,23 @@ impl Probe for Matrix {
     }
 
     fn estimate(&self, pace: &Pace) -> Estimate {
-        let nodes = Topology::detect().nodes().len() as u64;
+        let topology = Topology::detect();
+        let nodes = topology.nodes().len() as u64;
+        let lanes: u64 = topology.nodes().iter().map(|info| lane_bytes(info.memory_bytes)).sum();
         let each = self.sizes.len() as u64 * 2 + 3;
-        let written: u64 = self.sizes.iter().map(|size| ground::operations_max(pace, *size) * size).sum();
+        let written: u64 = self.sizes.iter().map(|size| ground::written(pace, *size)).sum();
         let runs = pace.time.as_nanos() as u64 / RUN_NS;
         Estimate {
             time: (pace.time * each as u32 * nodes as u32 + ground::making(1)) * nodes as u32
                 + Duration::from_millis(200),
-            tail_bytes: nodes * (2 * LANE_BYTES + nodes * 2 * written * u64::from(pace.runs)),
+            tail_bytes: 2 * lanes + nodes * nodes * written,
             nvme_bytes: FILE_BYTES + nodes * nodes * runs * RUN_BYTES as u64,
         }
+    }
+
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        let lanes = Topology::detect().nodes().iter().map(|info| lane_bytes(info.memory_bytes)).sum();
+        (lanes, FILE_BYTES)
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
@@ -85,12 +92,12 @@ impl Probe for Matrix {
 impl Matrix {
     fn column(&self, session: &Session<'_>, rows: &[Row], column: &Column, file: &TrialFile) -> Measured {
         let bound = column.bound.then(|| bind_memory(column.node)).transpose()?;
-        let ground = Ground::named(session, &column.node.to_string(), 1)?;
+        let ground = Ground::named(session, &column.node.to_string(), 1, column.lane_bytes)?;
         drop(bound);
         let mut lane = ground.lane(0)?;
         lay_chain(lane.lane());
         if column.bound {
-            let found = node_of_memory(lane.lane().bytes(LANE_BYTES as usize / 2, 1))?;
+            let found = node_of_memory(lane.lane().bytes(column.lane_bytes as usize / 2, 1))?;
             if found != column.node {
                 return Err(format!("asked for pages of {}, got those of {found}", column.node).into());
             }
@@ -146,6 +153,7 @@ impl Turns<'_, '_> {
             };
             let mut figure = ground::figure(self.session, what, at, promise, one, &contestants[0]);
             figure.group = Group::Numa;
+            figure.by = by(what);
             if what == "drain" {
                 figure.medium = "nvme".into();
             }
@@ -158,6 +166,16 @@ impl Turns<'_, '_> {
     }
 }
 
+/// How it is done, the same in every cell.
+fn by(what: &str) -> String {
+    match what {
+        "persist" => ground::best().first().map_or("msync", |way| way.name()),
+        "drain" => "pwrite",
+        _ => "loads",
+    }
+    .into()
+}
+
 /// One run: copied out of the tail and written past the page cache.
 fn drain<'a>(
     lane: &'a RefCell<Raw>,
@@ -168,7 +186,7 @@ fn drain<'a>(
     move || {
         block.copy_from_slice(lane.borrow_mut().lane().bytes(at.get(), RUN_BYTES));
         writer.write(at.get() as u64 % FILE_BYTES, &block)?;
-        at.set((at.get() + RUN_BYTES) % LANE_BYTES as usize);
+        at.set((at.get() + RUN_BYTES) % lane.borrow_mut().lane().len());
         Ok(())
     }
 }

@@ -34,6 +34,7 @@ fn memory_only_nodes_are_columns_and_no_rows() {
     assert_eq!(rows.iter().map(|row| row.node).collect::<Vec<_>>(), [Node(0), Node(1)]);
     let shown: Vec<_> =
         columns.iter().map(|column| (column.node, column.memory_only, column.bound)).collect();
+    assert!(columns.iter().all(|column| column.lane_bytes == 128 << 20), "{columns:?}");
     assert_eq!(shown, [(Node(0), false, true), (Node(1), false, true), (Node(2), true, true)]);
 }
 
@@ -53,6 +54,7 @@ fn the_matrix_has_every_pair() {
     for what in ["persist", "read", "read chain", "drain"] {
         let found = figures.iter().filter(|figure| figure.what == what);
         let pairs = found.inspect(|figure| {
+            assert!(!figure.by.contains("node"), "a matrix has one name: {figure:?}");
             assert!(figure.at.cpu_node.is_some() && figure.at.memory_node.is_some(), "{figure:?}");
         });
         assert!(pairs.count() >= with, "{what}: {figures:?} {skipped:?}");

@@ -26,9 +26,13 @@ impl Probe for Crossover {
     }
 
     fn estimate(&self, pace: &Pace) -> Estimate {
-        let bytes: u64 = SIZES.iter().map(|size| ground::operations_max(&each(pace), *size) * size).sum();
-        let tail_bytes = LANE_BYTES + 2 * bytes * u64::from(pace.runs);
+        let bytes: u64 = SIZES.iter().map(|size| ground::written(&each(pace), *size)).sum();
+        let tail_bytes = LANE_BYTES + 2 * bytes;
         Estimate { time: pace.time * 2 + ground::making(1), tail_bytes, nvme_bytes: 0 }
+    }
+
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        (LANE_BYTES, 0)
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {

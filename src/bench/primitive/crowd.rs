@@ -37,12 +37,15 @@ impl Probe for Threads {
 
     fn estimate(&self, pace: &Pace) -> Estimate {
         let (lanes, ways) = (u64::from(self.threads), ground::best().len() as u64);
-        let each = ground::operations_max(pace, self.size) * u64::from(pace.runs) * self.size;
         Estimate {
             time: pace.time * (2 * ways) as u32 + ground::making(lanes),
-            tail_bytes: lanes * LANE_BYTES + each * (lanes + 1) * ways,
+            tail_bytes: lanes * LANE_BYTES + ground::written(pace, self.size) * (lanes + 1) * ways,
             nvme_bytes: 0,
         }
+    }
+
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        (u64::from(self.threads) * LANE_BYTES, 0)
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {

@@ -20,28 +20,29 @@ const FILLED_PER_S: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct Ground {
     tail: Arc<Mapped>,
+    lane_bytes: u64,
 }
 
 impl Ground {
-    /// A tail with room for so many lanes.
+    /// A tail with room for so many lanes of [`LANE_BYTES`].
     ///
     /// # Errors
     /// As the system says; a medium without instructions of its own.
     pub fn make(session: &Session<'_>, lanes: u64) -> Measured<Ground> {
-        Ground::named(session, "ground", lanes)
+        Ground::named(session, "ground", lanes, LANE_BYTES)
     }
 
-    /// The same in a file of this name.
+    /// The same in a file of this name, with lanes of another size.
     ///
     /// # Errors
     /// As for [`make`](Ground::make).
-    pub fn named(session: &Session<'_>, name: &str, lanes: u64) -> Measured<Ground> {
+    pub fn named(session: &Session<'_>, name: &str, lanes: u64, lane_bytes: u64) -> Measured<Ground> {
         let options = MapOptions { ask: session.grounds.tail_ask, ..MapOptions::default() };
-        let tail = Mapped::create(session.tail_dir.join(name), lanes * LANE_BYTES, &options)?;
+        let tail = Mapped::create(session.tail_dir.join(name), lanes * lane_bytes, &options)?;
         if matches!(tail.medium(), TailMedium::Page | TailMedium::File) {
             return Err("no instruction makes anything durable on this medium: see msync".into());
         }
-        Ok(Ground { tail: Arc::new(tail) })
+        Ok(Ground { tail: Arc::new(tail), lane_bytes })
     }
 
     /// The `nth` lane, each at most once at a time.
@@ -49,7 +50,7 @@ impl Ground {
     /// # Errors
     /// A lane that is out already.
     pub fn lane(&self, nth: u64) -> Measured<Raw> {
-        Ok(Raw::new(self.tail.lane(nth * LANE_BYTES, LANE_BYTES)?))
+        Ok(Raw::new(self.tail.lane(nth * self.lane_bytes, self.lane_bytes)?))
     }
 
     /// What a store in this way and a fence survive: a bare fence reaches the medium only where caches are inside the
@@ -75,6 +76,11 @@ pub fn best() -> Vec<Way> {
 pub fn operations_max(pace: &Pace, bytes: u64) -> u64 {
     let round_ns = pace.time.as_nanos() as u64 / u64::from(pace.runs.max(1));
     (round_ns / (10 + bytes / 20)).max(10)
+}
+
+/// Bytes that a contestant writes at this pace, about: 100 ns for an operation, and 1 ns for 10 bytes.
+pub fn written(pace: &Pace, bytes: u64) -> u64 {
+    pace.time.as_nanos() as u64 / (100 + bytes / 10) * bytes
 }
 
 /// Time that it takes to make so many lanes.

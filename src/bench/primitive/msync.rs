@@ -34,6 +34,10 @@ impl Probe for Msync {
         Estimate { time: pace.time, tail_bytes: 0, nvme_bytes: FILE_BYTES + times * self.size.max(4096) }
     }
 
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        (FILE_BYTES, FILE_BYTES)
+    }
+
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
         let paged = |dir: &std::path::Path, ask| {
             Mapped::create(dir.join("msync"), FILE_BYTES, &MapOptions { ask, ..MapOptions::default() })

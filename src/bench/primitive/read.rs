@@ -45,6 +45,10 @@ impl Probe for Read {
         }
     }
 
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        (2 * LANE_BYTES, 0)
+    }
+
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
         let ground = Ground::make(session, 2)?;
         let mut lane = ground.lane(0)?;
@@ -111,7 +115,7 @@ pub fn walk<'a>(lane: &'a RefCell<Raw>, at: &'a Cell<usize>) -> impl FnMut() -> 
         let words = lane.lane().bytes(at.get(), STRIDE as usize).as_chunks::<8>().0;
         let sum = words.iter().fold(0_u64, |sum, word| sum.wrapping_add(u64::from_ne_bytes(*word)));
         std::hint::black_box(sum);
-        at.set((at.get() + STRIDE as usize) % LANE_BYTES as usize);
+        at.set((at.get() + STRIDE as usize) % lane.lane().len());
         Ok(())
     }
 }

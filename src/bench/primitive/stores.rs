@@ -87,12 +87,15 @@ impl Probe for Stores {
 
     fn estimate(&self, pace: &Pace) -> Estimate {
         let (many, bytes) = (self.contestants.len() as u32, self.size * u64::from(self.batch));
-        let each = ground::operations_max(pace, bytes) * u64::from(pace.runs) * bytes;
         Estimate {
             time: pace.time * many + ground::making(1),
-            tail_bytes: LANE_BYTES + each * u64::from(many),
+            tail_bytes: LANE_BYTES + ground::written(pace, bytes) * u64::from(many),
             nvme_bytes: 0,
         }
+    }
+
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        (LANE_BYTES, 0)
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {

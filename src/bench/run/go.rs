@@ -47,7 +47,9 @@ pub fn carry_out(
         told.begins(nth, of, &item.probe.title(), left.mul_f64(slower(began.elapsed(), planned)));
         cpus.release()?;
         match one(item, nth, places, cpus, ticks, told) {
-            Ok((figures, skipped)) => {
+            Ok((figures, mut skipped)) => {
+                // What several probes cannot have is told once.
+                skipped.retain(|one| !found.skipped.contains(one));
                 told.measured(&figures);
                 skipped.iter().for_each(|skipped| told.skipped(skipped));
                 found.figures.extend(figures);

@@ -77,11 +77,10 @@ fn takes(items: &[Item]) -> String {
 /// What the largest probe may hold at a time must be free.
 fn room(places: &Places, items: &[Item]) -> Result<(), Failure> {
     let (tail, nvme) = places.free_bytes().map_err(Failure::io("free space"))?;
-    let most = |of: fn(&crate::bench::probe::Estimate) -> u64| {
-        items.iter().map(|item| of(&item.probe.estimate(&item.pace))).max().unwrap_or(0).min(HELD_BYTES_MAX)
+    let most = |of: fn((u64, u64)) -> u64| {
+        items.iter().map(|item| of(item.probe.room(&item.pace))).max().unwrap_or(0).min(HELD_BYTES_MAX)
     };
-    let wanted =
-        [("tail", most(|one| one.tail_bytes), tail), ("NVMe tier", most(|one| one.nvme_bytes), nvme)];
+    let wanted = [("tail", most(|(tail, _)| tail), tail), ("NVMe tier", most(|(_, nvme)| nvme), nvme)];
     for (name, wanted, free) in wanted {
         if wanted > free {
             let (wanted, free) = (wanted >> 20, free >> 20);

@@ -69,11 +69,11 @@ impl TrialQueue {
         Ok(TrialQueue { ring, writer, blocks, slots, options })
     }
 
-    /// The block of a free slot.
+    /// The bytes of a free slot.
     ///
     /// # Panics
     /// If the slot is busy or not there.
-    pub fn block(&mut self, slot: usize) -> &mut Block {
+    pub fn block(&mut self, slot: usize) -> &mut [u8] {
         assert_eq!(self.slots[slot].left, 0, "slot {slot} is with the kernel");
         &mut self.blocks[slot]
     }
