@@ -38,7 +38,9 @@ pub(in super::super) fn section(results: &Results) -> Markup {
 
 fn charts(results: &Results, group: Group) -> Vec<Markup> {
     let drawn = |figure: &&Figure| figure.group == group && curves(figure).next().is_some();
-    let families = by_key(results.figures.iter().filter(drawn), family);
+    let mut families = by_key(results.figures.iter().filter(drawn), family);
+    // What was asked at a fixed rate says most.
+    families.sort_by_key(|(_, figures)| figures.iter().all(|figure| figure.response.is_none()));
     let mut charts = Vec::new();
     for (family, figures) in families {
         for bucket in split(figures) {
@@ -52,7 +54,8 @@ fn charts(results: &Results, group: Group) -> Vec<Markup> {
 /// Into charts of as many contestants as can be told apart: split by all but the size if that is enough, else point by
 /// point.
 fn split(figures: Vec<&Figure>) -> Vec<Vec<&Figure>> {
-    let fits = |buckets: &[Vec<&Figure>]| buckets.iter().all(|figures| figures.len() <= CLOSE_MAX);
+    let lines = |figures: &Vec<&Figure>| figures.iter().map(|figure| curves(figure).count()).sum::<usize>();
+    let fits = |buckets: &[Vec<&Figure>]| buckets.iter().all(|figures| lines(figures) <= CLOSE_MAX);
     let by = |fields: &[Field]| -> Vec<Vec<&Figure>> {
         by_key(figures.iter().copied(), |figure| without(&figure.at, fields))
             .into_iter()
