@@ -66,7 +66,7 @@ fn a_run_is_shown_whole() {
         "Throughput against threads",
         "Instructions by size",
         "Ways to the device by size and depth",
-        "on node 1",
+        "memory of node 1",
         "Peers side by side",
         "libpmemlog",
         "its software alone: rocksdb; sqlite",
