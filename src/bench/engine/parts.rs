@@ -148,6 +148,9 @@ impl Parts {
             figure
         };
         let mut figures: Vec<Figure> = (0..NAMES.len()).map(figure).collect();
+        figures[FLUSH].note = Some(
+            "until it is written back: the timer waits for that, and the fence finds nothing left".into(),
+        );
         figures[WHOLE].note = Some("between timers of their own, parts overlap less than in a commit".into());
         figures
     }
