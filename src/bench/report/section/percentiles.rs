@@ -65,8 +65,10 @@ fn split(figures: Vec<&Figure>) -> Vec<Vec<&Figure>> {
     let whole = vec![figures.clone()];
     let candidates = [whole, by(&[Field::Size]), by(&[])];
     let last = candidates[2].clone();
+    // Even shares: nine are five and four, not eight and one.
+    let share = |count: usize| count.div_ceil(count.div_ceil(LINES_MAX)).max(1);
     candidates.into_iter().find(|buckets| fits(buckets)).unwrap_or_else(|| {
-        last.iter().flat_map(|figures| figures.chunks(LINES_MAX)).map(<[_]>::to_vec).collect()
+        last.iter().flat_map(|figures| figures.chunks(share(figures.len()))).map(<[_]>::to_vec).collect()
     })
 }
 
