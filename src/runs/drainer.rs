@@ -1,5 +1,8 @@
 //! A drainer: one thread, pinned beside its tail, that moves its lanes' published frames to NVMe and gives tail segments
 //! back. Parks in bounded sleeps; no commit ever has to wake it.
+//!
+//! Where it alone writes a lane's runs (power-safe tails), it reads them back while it writes the next ones, and gives tail
+//! segments back a turn later.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +17,12 @@ use super::retire::retire_slots;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::host::{Bell, Worker};
-use crate::number::{Lane, Lsn};
+use crate::number::{Gsn, Lane, Lsn};
 
 /// A lane with less than this waits until it is quiet.
 const RUN_BYTES_MIN: u64 = 64 << 10;
 /// What one lane gets before the next one's turn.
-const TURN_BYTES: u64 = 4 << 20;
+const TURN_BYTES: u64 = 8 << 20;
 /// A lane that published nothing for this long is quiet: the rest of its block is written with a pad.
 const QUIET: Duration = Duration::from_millis(10);
 const PARK: Duration = Duration::from_millis(1);
@@ -33,6 +36,10 @@ struct Seen {
     published: Lsn,
     /// Since when.
     at: Duration,
+    /// The end and the stamp of the last stamped batch that was read back.
+    proved: (Lsn, Gsn),
+    /// It was read back otherwise: it is to be written again, from the tail, which still has it.
+    again: bool,
 }
 
 /// The drainer of some lanes of one tail.
@@ -40,6 +47,8 @@ pub(crate) struct Drainer<T: Tail> {
     engine: Arc<Engine<T>>,
     seen: Vec<Seen>,
     queue: Option<Box<dyn RunQueue>>,
+    /// Which lane is being read back, and what is proved then.
+    unproved: Option<(usize, (Lsn, Gsn))>,
     /// What it failed with last, while it does.
     told: Option<String>,
 }
@@ -47,18 +56,18 @@ pub(crate) struct Drainer<T: Tail> {
 impl<T: Tail> Drainer<T> {
     pub(crate) fn new(engine: Arc<Engine<T>>, lanes: &[Lane]) -> Self {
         let at = engine.env.now();
-        let seen = lanes.iter().map(|lane| Seen { lane: *lane, published: Lsn(0), at }).collect();
-        Drainer { engine, seen, queue: None, told: None }
+        let nothing = (Lsn(0), Gsn(0));
+        let seen = |lane: &Lane| Seen { lane: *lane, published: Lsn(0), at, proved: nothing, again: false };
+        Drainer { engine, seen: lanes.iter().map(seen).collect(), queue: None, unproved: None, told: None }
     }
 }
 
 impl<T: Tail> Worker for Drainer<T> {
     fn turn(&mut self) -> Option<Duration> {
-        let engine = &self.engine;
-        if engine.stop.is_signalled() {
+        if self.engine.stop.is_signalled() {
             return None;
         }
-        match pass(engine, &mut self.seen, &mut self.queue) {
+        match self.pass() {
             Ok(true) => {
                 self.told = None;
                 Some(Duration::ZERO)
@@ -73,8 +82,8 @@ impl<T: Tail> Worker for Drainer<T> {
                     tracing::warn!(cause, "drain failed; trying again in a new segment");
                     self.told = Some(cause.clone());
                 }
-                engine.trouble(Some(cause));
-                self.queue = None;
+                self.engine.trouble(Some(cause));
+                self.give_up_queue();
                 Some(RETRY)
             }
         }
@@ -85,107 +94,139 @@ impl<T: Tail> Worker for Drainer<T> {
     }
 }
 
-/// One look at each lane; true if something was moved.
-fn pass<T: Tail>(
-    engine: &Arc<Engine<T>>,
-    seen: &mut [Seen],
-    queue: &mut Option<Box<dyn RunQueue>>,
-) -> Result<bool> {
-    let (mut moved, mut first) = (false, None);
-    let now = engine.env.now();
-    for seen in seen {
-        let published = engine.media.board.published(seen.lane);
-        if published != seen.published {
-            (seen.published, seen.at) = (published, now);
-        }
-        let quiet = now - seen.at >= QUIET;
-        let ready = match queue.as_mut() {
-            Some(ready) => ready,
-            None => queue.insert(engine.media.nvme.queue().map_err(Error::io("a drainer's queue"))?),
-        };
-        match drain_lane(engine, seen.lane, published, quiet, ready.as_mut()) {
-            Ok(true) => moved = true,
-            Ok(false) => {}
-            // The other lanes go on, with a new queue.
-            Err(error) => {
-                *queue = None;
-                first.get_or_insert(error);
+impl<T: Tail> Drainer<T> {
+    /// One look at each lane; true if something was moved.
+    fn pass(&mut self) -> Result<bool> {
+        let (mut moved, mut first) = (false, None);
+        let now = self.engine.env.now();
+        for index in 0..self.seen.len() {
+            let seen = &mut self.seen[index];
+            let published = self.engine.media.board.published(seen.lane);
+            if published != seen.published {
+                (seen.published, seen.at) = (published, now);
+            }
+            match self.drain_lane(index, now) {
+                Ok(done) => moved |= done,
+                // The other lanes go on, with a new queue.
+                Err(error) => {
+                    self.give_up_queue();
+                    first.get_or_insert(error);
+                }
             }
         }
-    }
-    if let Some(error) = first {
-        return Err(error);
-    }
-    if moved {
-        engine.trouble(None);
-    }
-    Ok(moved)
-}
-
-fn drain_lane<T: Tail>(
-    engine: &Arc<Engine<T>>,
-    lane: Lane,
-    published: Lsn,
-    quiet: bool,
-    queue: &mut dyn RunQueue,
-) -> Result<bool> {
-    if engine.lane(lane).is_poisoned() {
-        return Ok(false);
-    }
-    let moved = engine.drain(lane, |runs| {
-        let due = runs.durable() < published && (quiet || runs.behind(published) >= RUN_BYTES_MIN);
-        if due {
-            let result = move_run(engine, lane, published, quiet, runs, queue);
-            if result.is_err() {
-                runs.start_over();
-            }
-            result?;
-        }
-        Ok(due)
-    })?;
-    if moved && engine.visible_first() {
-        let end = engine.lock_runs(lane).durable_batch().0;
-        engine.make_stable(lane, end)?;
-    }
-    // Also where committing threads wrote the runs.
-    Ok(retire(engine, lane)? || moved)
-}
-
-fn move_run<T: Tail>(
-    engine: &Arc<Engine<T>>,
-    lane: Lane,
-    published: Lsn,
-    quiet: bool,
-    runs: &mut LaneRuns,
-    queue: &mut dyn RunQueue,
-) -> Result<()> {
-    // Where records are visible before they are durable a run ends with a batch; elsewhere anywhere.
-    let whole = engine.visible_first() || quiet && runs.behind(published) <= TURN_BYTES;
-    let turn = Lsn(published.0 - runs.behind(published) + TURN_BYTES);
-    let upto = if whole { published } else { published.min(turn) };
-    engine.write_run(lane, runs, upto, whole, &mut Sink::Queue(queue))?;
-    engine.settle(lane, runs, queue)
-}
-
-fn retire<T: Tail>(engine: &Arc<Engine<T>>, lane: Lane) -> Result<bool> {
-    let Ok(mut runs) = engine.runs[lane.0 as usize].try_lock() else { return Ok(false) };
-    let upto = runs.durable_batch();
-    if engine.stable(lane) < upto.0 {
-        return Ok(false);
-    }
-    let open = (engine.epoch, engine.incarnation);
-    let read_back = engine.config.nvme.read_back;
-    let retired = match retire_slots(&engine.media, &engine.marks, &mut runs, lane, open, read_back, upto) {
-        Ok(retired) => retired,
-        Err(error) => {
-            // What was read back wrong is written again from the tail, which still has it.
-            if let Error::Corrupt { .. } = error {
-                runs.start_from_retired(&engine.media);
-            }
+        if let Some(error) = first {
             return Err(error);
         }
-    };
-    let counter = &engine.lane(lane).drain.segments_retired;
-    counter.fetch_add(retired, Ordering::Relaxed);
-    Ok(retired > 0)
+        if !moved && let Some((index, _)) = self.unproved {
+            self.prove()?;
+            moved = self.retire(index)?;
+        }
+        if moved {
+            self.engine.trouble(None);
+        }
+        Ok(moved)
+    }
+
+    fn drain_lane(&mut self, index: usize, now: Duration) -> Result<bool> {
+        let engine = self.engine.clone();
+        let Seen { lane, published, at, .. } = self.seen[index];
+        if engine.lane(lane).is_poisoned() {
+            return Ok(false);
+        }
+        let quiet = now - at >= QUIET;
+        let moved = engine.drain(lane, |runs| {
+            if std::mem::take(&mut self.seen[index].again) {
+                runs.start_from_retired(&engine.media);
+            }
+            let due = runs.durable() < published && (quiet || runs.behind(published) >= RUN_BYTES_MIN);
+            if due {
+                let result = self.move_run(index, quiet, runs);
+                if result.is_err() {
+                    runs.start_over();
+                }
+                result?;
+            }
+            Ok(due)
+        })?;
+        if moved && engine.visible_first() {
+            let end = engine.lock_runs(lane).durable_batch().0;
+            engine.make_stable(lane, end)?;
+        }
+        // Also where committing threads wrote the runs.
+        Ok(self.retire(index)? || moved)
+    }
+
+    fn move_run(&mut self, index: usize, quiet: bool, runs: &mut LaneRuns) -> Result<()> {
+        let engine = self.engine.clone();
+        let Seen { lane, published, .. } = self.seen[index];
+        // Where records are visible before they are durable a run ends with a batch; elsewhere anywhere.
+        let whole = engine.visible_first() || quiet && runs.behind(published) <= TURN_BYTES;
+        let turn = Lsn(published.0 - runs.behind(published) + TURN_BYTES);
+        let upto = if whole { published } else { published.min(turn) };
+        engine.write_run(lane, runs, upto, whole, &mut Sink::Queue(self.queue()?.as_mut()))?;
+        self.prove()?;
+        engine.settle(lane, runs, self.queue()?.as_mut())?;
+        if self.reads_back() {
+            self.unproved = Some((index, runs.durable_batch()));
+        }
+        Ok(())
+    }
+
+    /// What drains is read back by the queue; what committing threads wrote, by [`retire_slots`].
+    fn reads_back(&self) -> bool {
+        self.engine.config.nvme.read_back && !self.engine.visible_first()
+    }
+
+    fn queue(&mut self) -> Result<&mut Box<dyn RunQueue>> {
+        if self.queue.is_none() {
+            let mut queue = self.engine.media.nvme.queue().map_err(Error::io("a drainer's queue"))?;
+            if self.reads_back() {
+                queue.read_back();
+            }
+            self.queue = Some(queue);
+        }
+        Ok(self.queue.as_mut().expect("made above"))
+    }
+
+    /// After an error: what it had not read back is not believed.
+    fn give_up_queue(&mut self) {
+        self.queue = None;
+        if let Some((index, _)) = self.unproved.take() {
+            self.seen[index].again = true;
+        }
+    }
+
+    /// Waits for what is being read back.
+    fn prove(&mut self) -> Result<()> {
+        let Some((index, proved)) = self.unproved else { return Ok(()) };
+        self.queue()?.prove().map_err(Error::io("what was drained to the NVMe tier"))?;
+        self.unproved = None;
+        self.seen[index].proved = proved;
+        Ok(())
+    }
+
+    fn retire(&self, index: usize) -> Result<bool> {
+        let (engine, Seen { lane, proved, .. }) = (&self.engine, self.seen[index]);
+        let Ok(mut runs) = engine.runs[lane.0 as usize].try_lock() else { return Ok(false) };
+        let upto = if self.reads_back() { proved } else { runs.durable_batch() };
+        if engine.stable(lane) < upto.0 {
+            return Ok(false);
+        }
+        let open = (engine.epoch, engine.incarnation);
+        let read_back = engine.config.nvme.read_back && engine.visible_first();
+        let retired = match retire_slots(&engine.media, &engine.marks, &mut runs, lane, open, read_back, upto)
+        {
+            Ok(retired) => retired,
+            Err(error) => {
+                // What was read back wrong is written again from the tail, which still has it.
+                if let Error::Corrupt { .. } = error {
+                    runs.start_from_retired(&engine.media);
+                }
+                return Err(error);
+            }
+        };
+        let counter = &engine.lane(lane).drain.segments_retired;
+        counter.fetch_add(retired, Ordering::Relaxed);
+        Ok(retired > 0)
+    }
 }

@@ -20,12 +20,21 @@ pub(crate) struct PoolLimits {
     /// For segments and the reserve together; 0 is any.
     pub(crate) quota_bytes: u64,
     pub(crate) reserve_bytes: u64,
+    /// Files are written in full when they are made: commits write to them. Otherwise a drainer's first pass pays for that.
+    pub(crate) filled: bool,
 }
 
 impl PoolLimits {
     /// No spare, no quota, no reserve.
     pub(crate) fn plain(segment_bytes: u64) -> Self {
-        PoolLimits { segment_bytes, spare: 0, free_max: usize::MAX, quota_bytes: 0, reserve_bytes: 0 }
+        PoolLimits {
+            segment_bytes,
+            spare: 0,
+            free_max: usize::MAX,
+            quota_bytes: 0,
+            reserve_bytes: 0,
+            filled: true,
+        }
     }
 }
 
@@ -94,7 +103,11 @@ impl Pool {
     }
 
     fn make(&self) -> io::Result<(u32, Arc<dyn NvmeFile>)> {
-        self.make_by(|name| self.nvme.create(name, self.limits.segment_bytes))
+        let PoolLimits { segment_bytes, filled, .. } = self.limits;
+        self.make_by(|name| match filled {
+            true => self.nvme.create(name, segment_bytes),
+            false => self.nvme.allocate(name, segment_bytes),
+        })
     }
 
     /// A new file of `bytes`, at most a segment's, that is written once, from its beginning to its end.
@@ -183,15 +196,16 @@ impl Pool {
         Ok(())
     }
 
-    /// Makes a file if there are fewer than asked for, or removes one if there are far more. True if it did.
+    /// Makes a file if there are fewer than asked for, or than one for each of `writers`, or removes one if there are far
+    /// more. True if it did.
     ///
     /// # Errors
     /// As for [`take`](Pool::take).
-    pub(crate) fn prepare(&self) -> io::Result<bool> {
+    pub(crate) fn prepare(&self, writers: usize) -> io::Result<bool> {
         if self.remove_surplus()? {
             return Ok(true);
         }
-        if self.free() >= self.limits.spare {
+        if self.free() >= self.limits.spare.max(writers) {
             return Ok(false);
         }
         let (number, file) = self.make()?;

@@ -1,6 +1,6 @@
-//! What both queues keep: files that await a flush, the first error, and spare buffers.
+//! What all queues keep: files that await a flush, runs to be read back, the first error, and spare buffers.
 //!
-//! Invariant: once there is an error, nothing is accepted and nothing settles.
+//! Invariant: once there is an error, nothing is accepted, nothing settles, and nothing is proved.
 
 use std::fmt;
 use std::io;
@@ -10,8 +10,17 @@ use std::sync::Arc;
 use super::file::check_range;
 use super::{Block, DirectoryError, NvmeFile};
 
-/// Spare blocks kept at most.
+/// Spare blocks kept at most; of a queue that reads back, as many as a turn of a drainer fills.
 const SPARES_MAX: usize = 8;
+const SPARES_MAX_READ_BACK: usize = 40;
+
+/// A run as it was written.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) file: Arc<dyn NvmeFile>,
+    pub(crate) at: u64,
+    pub(crate) run: Block,
+}
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -19,11 +28,58 @@ pub(crate) struct Ledger {
     written: Vec<Arc<dyn NvmeFile>>,
     first: Option<Arc<io::Error>>,
     spares: Vec<Block>,
+    spares_max: usize,
+    reads_back: bool,
+    /// Runs written since the last flush.
+    landed: Vec<Kept>,
+    /// Runs to be read back.
+    pub(super) settled: Vec<Kept>,
 }
 
 impl Ledger {
     pub(crate) fn new(dir: PathBuf) -> Ledger {
-        Ledger { dir, written: Vec::new(), first: None, spares: Vec::new() }
+        Ledger {
+            dir,
+            written: Vec::new(),
+            first: None,
+            spares: Vec::new(),
+            spares_max: SPARES_MAX,
+            reads_back: false,
+            landed: Vec::new(),
+            settled: Vec::new(),
+        }
+    }
+
+    pub(crate) fn read_back(&mut self) {
+        (self.reads_back, self.spares_max) = (true, SPARES_MAX_READ_BACK);
+    }
+
+    /// A run is written: it is kept to be read back, or its block is free.
+    pub(crate) fn land(&mut self, file: Arc<dyn NvmeFile>, at: u64, run: Block) {
+        if self.reads_back { self.landed.push(Kept { file, at, run }) } else { self.spare(run) }
+    }
+
+    /// Takes in what was read in the place of a run.
+    pub(super) fn compare(&mut self, kept: Kept, back: Block) {
+        if *kept.run != *back {
+            let what = format!("the run at {} reads back otherwise", kept.at);
+            self.fail(kept.file.as_ref(), io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        self.spare(kept.run);
+        self.spare(back);
+    }
+
+    /// Reads back one run after the other.
+    pub(crate) fn prove(&mut self) -> io::Result<()> {
+        for kept in std::mem::take(&mut self.settled) {
+            self.check()?;
+            let mut back = self.block(kept.run.len());
+            match kept.file.read(kept.at, &mut back) {
+                Ok(()) => self.compare(kept, back),
+                Err(error) => self.fail(kept.file.as_ref(), error),
+            }
+        }
+        self.check()
     }
 
     /// A block of `len` bytes: the smallest spare that is large enough, or a new one.
@@ -38,7 +94,7 @@ impl Ledger {
     /// Takes a block back; of too many the smallest goes.
     pub(crate) fn spare(&mut self, block: Block) {
         self.spares.push(block);
-        if self.spares.len() > SPARES_MAX {
+        if self.spares.len() > self.spares_max {
             let smallest = self.spares.iter().enumerate().min_by_key(|(_, spare)| spare.capacity());
             if let Some(index) = smallest.map(|(index, _)| index) {
                 self.spares.swap_remove(index);
@@ -66,7 +122,7 @@ impl Ledger {
         }
     }
 
-    /// Notes that a write to `file` failed.
+    /// Notes that a write to `file` failed, or its reading back.
     pub(crate) fn fail(&mut self, file: &dyn NvmeFile, error: io::Error) {
         let path = self.dir.join(file.name().to_string());
         self.poison(DirectoryError::new(&path, "a queued write", error).into());
@@ -91,6 +147,7 @@ impl Ledger {
                 return self.check();
             }
         }
+        self.settled.append(&mut self.landed);
         Ok(())
     }
 }

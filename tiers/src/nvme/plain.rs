@@ -28,11 +28,19 @@ impl RunQueue for PlainQueue {
             Some(descriptor) => write_plain(descriptor, at, &run),
             None => file.write_durable(at, &run),
         };
-        self.0.spare(run);
+        self.0.land(file.clone(), at, run);
         written.map_err(|error| self.0.fail(file.as_ref(), error)).or_else(|()| self.0.check())
     }
 
     fn settle(&mut self) -> io::Result<()> {
         self.0.flush()
+    }
+
+    fn read_back(&mut self) {
+        self.0.read_back();
+    }
+
+    fn prove(&mut self) -> io::Result<()> {
+        self.0.prove()
     }
 }

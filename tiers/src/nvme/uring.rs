@@ -1,7 +1,7 @@
 //! The queue of runs by io_uring.
 //!
-//! Owns every block from the moment its write is queued until the kernel has answered, and the file with it.
-//! Invariant: slot `n` is taken exactly while the request called `n` may be under way.
+//! Owns every block from the moment its write, or its reading back, is queued until the kernel has answered, and the file
+//! with it. Invariant: slot `n` is taken exactly while the request called `n` may be under way.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use io_uring::{opcode, types};
 
-use super::ledger::Ledger;
+use super::ledger::{Kept, Ledger};
 use super::progress::Progress;
 use super::ring::Ring;
 use super::{Block, NvmeFile, RunQueue};
 
-/// Writes under way at most.
+/// Writes under way at most, and reads.
 const DEPTH: usize = 8;
 /// Bytes that one request asks for at most; the rest follows as after a short write.
 const REQUEST_BYTES_MAX: usize = 1 << 30;
@@ -24,50 +24,78 @@ pub fn refusal() -> Option<String> {
     Ring::open(1).err().map(|error| error.to_string())
 }
 
-/// Overlaps up to [`DEPTH`] writes.
+/// Overlaps up to [`DEPTH`] writes, and as many reads.
 #[derive(Debug)]
 pub(super) struct UringQueue {
     ring: Ring,
     ledger: Ledger,
-    flights: [Option<Flight>; DEPTH],
+    flights: [Option<Flight>; 2 * DEPTH],
     /// The kernel refused to be entered: what is under way stays so, and its memory is never given back.
     broken: bool,
 }
 
-/// A write under way.
+/// A request under way.
 #[derive(Debug)]
 struct Flight {
-    file: Arc<dyn NvmeFile>,
+    kept: Kept,
     /// The file's descriptor, open for as long as the file.
     descriptor: RawFd,
-    at: u64,
-    run: Block,
+    /// What is read back goes here; without it the run is being written.
+    back: Option<Block>,
     progress: Progress,
 }
 
 impl UringQueue {
     pub(super) fn open(ledger: Ledger) -> Result<UringQueue, (io::Error, Ledger)> {
-        match Ring::open(DEPTH as u32) {
+        match Ring::open(2 * DEPTH as u32) {
             Ok(ring) => Ok(UringQueue { ring, ledger, flights: Default::default(), broken: false }),
             Err(error) => Err((error, ledger)),
         }
     }
 
-    /// Hands the rest of the write in `slot` to the kernel.
+    /// Hands the rest of the request in `slot` to the kernel.
     fn send(&mut self, slot: usize) {
-        let Some(flight) = &self.flights[slot] else { return };
+        let Some(flight) = &mut self.flights[slot] else { return };
         let done = flight.progress.done();
-        let rest = &flight.run[done..];
-        let len = rest.len().min(REQUEST_BYTES_MAX) as u32;
-        let entry = opcode::Write::new(types::Fd(flight.descriptor), rest.as_ptr(), len)
-            .offset(flight.at + done as u64)
-            .build()
-            .user_data(slot as u64);
-        // SAFETY: the flight owns the block and the file, and stays in its slot until this request's completion is
-        // reaped (`land`); a queue dropped earlier waits for it, or leaks both (`drop`).
-        let sent = unsafe { self.ring.push(&entry) }.and_then(|()| self.ring.enter(0));
+        let (to, at) = (types::Fd(flight.descriptor), flight.kept.at + done as u64);
+        let len = (flight.kept.run.len() - done).min(REQUEST_BYTES_MAX) as u32;
+        let entry = match &mut flight.back {
+            Some(back) => opcode::Read::new(to, back[done..].as_mut_ptr(), len).offset(at).build(),
+            None => opcode::Write::new(to, flight.kept.run[done..].as_ptr(), len).offset(at).build(),
+        };
+        // SAFETY: the flight owns both blocks and the file, touches neither block while it is in its slot, and stays there
+        // until this request's completion is reaped (`land`); a queue dropped earlier waits for it, or leaks all (`drop`).
+        let sent = unsafe { self.ring.push(&entry.user_data(slot as u64)) }.and_then(|()| self.ring.enter(0));
         if let Err(error) = sent {
             self.give_up(error);
+        }
+    }
+
+    fn begin(&mut self, kept: Kept, descriptor: RawFd, back: Option<Block>) {
+        let slot =
+            self.flights.iter().position(Option::is_none).expect("fewer are under way than there are slots");
+        let len = kept.run.len();
+        let progress = if back.is_some() { Progress::reading(len) } else { Progress::writing(len) };
+        self.flights[slot] = Some(Flight { kept, descriptor, back, progress });
+        self.send(slot);
+    }
+
+    /// Requests under way: writes, or reads.
+    fn under_way(&self, reads: bool) -> usize {
+        self.flights.iter().flatten().filter(|flight| flight.back.is_some() == reads).count()
+    }
+
+    /// Begins to read back what has settled, as far as there is room.
+    fn read_on(&mut self) {
+        while !self.broken && self.under_way(true) < DEPTH {
+            let Some(kept) = self.ledger.settled.pop() else { return };
+            match kept.file.descriptor().map(|descriptor| descriptor.as_raw_fd()) {
+                Some(descriptor) => {
+                    let back = self.ledger.block(kept.run.len());
+                    self.begin(kept, descriptor, Some(back));
+                }
+                None => self.ledger.fail(kept.file.as_ref(), io::ErrorKind::Unsupported.into()),
+            }
         }
     }
 
@@ -87,19 +115,22 @@ impl UringQueue {
                     continue;
                 }
                 Ok(()) => {}
-                Err(error) => self.ledger.fail(flight.file.as_ref(), error),
+                Err(error) => self.ledger.fail(flight.kept.file.as_ref(), error),
             }
-            if let Some(flight) = self.flights[slot].take() {
-                self.ledger.spare(flight.run);
+            match self.flights[slot].take() {
+                Some(Flight { kept, back: Some(back), .. }) => self.ledger.compare(kept, back),
+                Some(Flight { kept, .. }) => self.ledger.land(kept.file, kept.at, kept.run),
+                None => {}
             }
         }
     }
 
-    /// Waits until at most `most` writes are under way, or the ring is broken.
-    fn wait(&mut self, most: usize) {
+    /// Waits until at most `most` writes, or reads, are under way, or the ring is broken.
+    fn wait(&mut self, reads: bool, most: usize) {
         loop {
             self.land();
-            if self.broken || self.flights.iter().flatten().count() <= most {
+            self.read_on();
+            if self.broken || self.under_way(reads) <= most {
                 return;
             }
             if let Err(error) = self.ring.enter(1) {
@@ -116,33 +147,45 @@ impl RunQueue for UringQueue {
     }
 
     fn write(&mut self, file: &Arc<dyn NvmeFile>, at: u64, run: Block) -> io::Result<()> {
-        self.wait(DEPTH - 1);
+        self.wait(false, DEPTH - 1);
         self.ledger.begin(file, at, &run)?;
-        let Some(descriptor) = file.descriptor().map(|descriptor| descriptor.as_raw_fd()) else {
-            let written = file.write_durable(at, &run);
-            self.ledger.spare(run);
-            return written
-                .map_err(|error| self.ledger.fail(file.as_ref(), error))
-                .or_else(|()| self.ledger.check());
-        };
-        let slot = self.flights.iter().position(Option::is_none).expect("waited for a free slot");
-        let progress = Progress::writing(run.len());
-        self.flights[slot] = Some(Flight { file: file.clone(), descriptor, at, run, progress });
-        self.send(slot);
+        match file.descriptor().map(|descriptor| descriptor.as_raw_fd()) {
+            Some(descriptor) => self.begin(Kept { file: file.clone(), at, run }, descriptor, None),
+            None => {
+                let written = file.write_durable(at, &run);
+                self.ledger.spare(run);
+                if let Err(error) = written {
+                    self.ledger.fail(file.as_ref(), error);
+                }
+            }
+        }
         self.ledger.check()
     }
 
     fn settle(&mut self) -> io::Result<()> {
-        self.wait(0);
-        self.ledger.flush()
+        self.wait(false, 0);
+        self.ledger.flush()?;
+        self.read_on();
+        Ok(())
+    }
+
+    fn read_back(&mut self) {
+        self.ledger.read_back();
+    }
+
+    fn prove(&mut self) -> io::Result<()> {
+        self.wait(true, 0);
+        self.ledger.check()
     }
 }
 
 impl Drop for UringQueue {
     fn drop(&mut self) {
-        self.wait(0);
+        self.ledger.settled.clear();
+        self.wait(false, 0);
+        self.wait(true, 0);
         for flight in self.flights.iter_mut().filter_map(Option::take) {
-            tracing::error!(file = %flight.file.name(), "io_uring broke down: a buffer under way is leaked");
+            tracing::error!(file = %flight.kept.file.name(), "io_uring broke down: a buffer under way is leaked");
             std::mem::forget(flight);
         }
     }

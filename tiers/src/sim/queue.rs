@@ -71,7 +71,7 @@ impl RunQueue for SimQueue {
             Err(_) if self.is(Mutant::SettleForgetsError) => {}
             Err(error) => self.ledger.fail(file.as_ref(), error),
         }
-        self.ledger.spare(run);
+        self.ledger.land(file.clone(), at, run);
         self.ledger.check()
     }
 
@@ -81,6 +81,14 @@ impl RunQueue for SimQueue {
         }
         self.wait(0);
         if self.is(Mutant::SettleNotFlushed) { self.ledger.check() } else { self.ledger.flush() }
+    }
+
+    fn read_back(&mut self) {
+        self.ledger.read_back();
+    }
+
+    fn prove(&mut self) -> io::Result<()> {
+        self.ledger.prove()
     }
 }
 

@@ -99,3 +99,42 @@ fn a_run_beyond_the_end_is_refused_and_poisons_nothing() {
         assert!(*back == *pattern(65536, 3));
     }
 }
+
+#[test]
+fn what_settled_is_read_back() {
+    for uring in [true, false] {
+        let at = scratch(false);
+        let dir = open_with(at.path(), |options| options.uring = uring);
+        let file = dir.create(FileName::Segment(1), 16 << 20).expect("a file");
+        let mut queue = dir.queue().expect("a queue");
+        queue.read_back();
+        for turn in 0..4_u64 {
+            for run in 0..16 {
+                let mut block = queue.block(256 << 10);
+                block.copy_from_slice(&pattern(256 << 10, run + turn));
+                queue.write(&file, (turn * 16 + run) << 18, block).expect("queued");
+            }
+            queue.prove().expect("the turn before");
+            queue.settle().expect("settled");
+        }
+        queue.prove().expect("all of it");
+    }
+}
+
+#[test]
+fn a_run_that_is_not_there_is_told() {
+    let at = scratch(false);
+    let dir = open_with(at.path(), |options| options.uring = false);
+    let file = dir.create(FileName::Segment(1), 1 << 20).expect("a file");
+    let mut queue = dir.queue().expect("a queue");
+    queue.read_back();
+    queue.write(&file, 0, pattern(65536, 1)).expect("queued");
+    queue.write(&file, 65536, pattern(65536, 5)).expect("queued");
+    queue.settle().expect("settled");
+    file.write_durable(65536, &pattern(65536, 9)).expect("written over");
+    for _ in 0..2 {
+        let error = queue.prove().expect_err("lost");
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        assert!(error.to_string().contains("00000001.seg"), "{error}");
+    }
+}
