@@ -126,7 +126,8 @@ pub struct NvmeConfig {
     pub path: Option<PathBuf>,
     /// Bytes of a segment file, a multiple of 4 KiB at least twice a tail segment, fixed at creation; default 32 MiB.
     pub segment_bytes: Option<u64>,
-    /// Written-through segment files kept ready, so that no commit waits for one; default 2.
+    /// Segment files kept ready, written in full, so that no commit waits for one; default 2. Where commits write to NVMe
+    /// there is one for each writer at least.
     pub spare_segments: u32,
     /// Forces the way of durable writes; default: measured at open.
     pub durable: Option<DurableWith>,

@@ -24,7 +24,7 @@ use crate::order::Order;
 use crate::read::batch_start;
 use crate::reaper::Errands;
 use crate::repair::ScrubCounters;
-use crate::runs::{self, LaneRuns, Marks, Pool, RunLocks, Sink, Stability, TailFrames};
+use crate::runs::{self, LaneRuns, Marks, Pool, RunLocks, Sharing, Sink, Stability, TailFrames};
 use crate::slot::Slots;
 
 /// Between two tries to write where there was no room.
@@ -43,6 +43,7 @@ pub(crate) struct Engine<T: Tail> {
     pub(crate) seats: Seats<Core<T::Lane>>,
     /// The run locks.
     pub(crate) runs: Vec<Mutex<LaneRuns>>,
+    pub(crate) sharing: Vec<CachePadded<Sharing>>,
     pub(crate) pool: Pool,
     pub(crate) marks: Marks,
     pub(crate) slots: Slots,
@@ -118,7 +119,7 @@ impl<T: Tail> Engine<T> {
             runs.prove(&self.media, self.media.board.water(lane, Water::Drained), upto)?;
         }
         drop(runs);
-        self.stability.raise(&self.media.board);
+        self.stability.raise(&self.media.board, lane);
         Ok(())
     }
 
@@ -188,6 +189,12 @@ impl<T: Tail> Engine<T> {
         let tail = &self.config.tail;
         let wait = Duration::from_millis(tail.full_wait_ms_max);
         !self.stop.is_signalled() && (tail.when_full == WhenFull::Block || self.env.now() - began < wait)
+    }
+
+    /// Makes a segment file ahead of need: commits that write to NVMe may each need the next one at the same moment. True if
+    /// one was made, or one too many removed.
+    pub(crate) fn prepare_segment(&self) -> std::io::Result<bool> {
+        self.pool.prepare(if self.visible_first() { self.seats.taken() } else { 0 })
     }
 
     /// What is stable in a lane.
@@ -300,6 +307,14 @@ impl<T: Tail> RunLocks for Engine<T> {
 
     fn run_lock(&self, lane: Lane) -> &Mutex<LaneRuns> {
         &self.runs[lane.0 as usize]
+    }
+
+    fn sharing(&self, lane: Lane) -> &Sharing {
+        &self.sharing[lane.0 as usize]
+    }
+
+    fn now(&self) -> Duration {
+        self.env.now()
     }
 
     fn durable(runs: &LaneRuns) -> Lsn {

@@ -117,8 +117,11 @@ impl<H: Host> Log<H> {
     /// [`Error::NoLane`] when every lane has its writer; [`Error::Closed`] in a forked child.
     pub fn writer(&self) -> Result<Writer<H::Tail>> {
         self.same_process()?;
-        let core = self.engine.seats.take(self.lanes_from_here());
-        core.map(|core| Writer::new(self.engine.clone(), core)).ok_or_else(|| self.no_lane())
+        let core = self.engine.seats.take(self.lanes_from_here()).ok_or_else(|| self.no_lane())?;
+        let writer = Writer::new(self.engine.clone(), core);
+        // Rather here than in its first commit, which says what is wrong if this fails.
+        while self.engine.visible_first() && self.engine.prepare_segment().unwrap_or(false) {}
+        Ok(writer)
     }
 
     /// A lane for threads that have none: they take turns, a batch or more each. The first call sets a free lane aside.
@@ -346,16 +349,39 @@ impl<H: Host> Drop for Log<H> {
 }
 
 /// A lane that threads share by taking turns.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Shared<T: Tail = Mapped> {
     engine: Arc<Engine<T>>,
     lane: Lane,
+}
+
+impl<T: Tail> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Shared { engine: self.engine.clone(), lane: self.lane }
+    }
 }
 
 impl<T: Tail> Shared<T> {
     /// Waits for this thread's turn; dropping the writer ends it.
     pub fn turn(&self) -> Writer<T> {
         Writer::new(self.engine.clone(), self.engine.seats.take_in_turn(self.lane))
+    }
+
+    /// One batch in a turn, at `durability`: `fill` appends it, and is undone if it fails. The turn ends before the wait for
+    /// the disk or the archive begins, so that threads that commit at the same time share one run, and its cost.
+    ///
+    /// # Errors
+    /// `fill`'s; as for [`Writer::commit`].
+    pub fn commit(
+        &self,
+        durability: Durability,
+        fill: impl FnOnce(&mut Writer<T>) -> Result<()>,
+    ) -> Result<Commit> {
+        let mut writer = self.turn();
+        fill(&mut writer)?;
+        let commit = writer.publish(durability)?;
+        drop(writer);
+        if durability > commit.reached { self.engine.reach(commit, durability) } else { Ok(commit) }
     }
 }
 

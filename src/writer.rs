@@ -171,14 +171,20 @@ impl<T: Tail> Writer<T> {
     /// [`Error::NotKept`] for a level that this log cannot keep.
     #[inline]
     pub fn commit(&mut self, durability: Durability) -> Result<Commit> {
+        let commit = self.publish(durability)?;
+        if durability > commit.reached { self.engine.reach(commit, durability) } else { Ok(commit) }
+    }
+
+    /// Closes the batch for `durability`: what is left to be reached is not waited for.
+    #[inline]
+    pub(crate) fn publish(&mut self, durability: Durability) -> Result<Commit> {
         if durability == Durability::Buffered {
             return self.commit_buffered();
         }
         self.engine.require(durability)?;
         self.stamp()?;
         let reached = if self.engine.visible_first() { Durability::Process } else { Durability::Power };
-        let commit = self.committed(reached);
-        if durability > reached { self.engine.reach(commit, durability) } else { Ok(commit) }
+        Ok(self.committed(reached))
     }
 
     /// As [`commit`](Writer::commit), without waiting: the batch is closed and published, the ticket tells when
@@ -187,13 +193,11 @@ impl<T: Tail> Writer<T> {
     /// # Errors
     /// As for [`commit`](Writer::commit), as far as they are known now.
     pub fn submit(&mut self, durability: Durability) -> Result<Ticket> {
-        let already = if self.engine.visible_first() { Durability::Process } else { Durability::Power };
-        if durability <= already {
-            return self.commit(durability).map(|commit| Ticket::ready(&self.engine.env, commit));
+        let commit = self.publish(durability)?;
+        if durability <= commit.reached {
+            return Ok(Ticket::ready(&self.engine.env, commit));
         }
-        self.engine.require(durability)?;
-        self.stamp()?;
-        self.engine.errands.put(&self.engine.env, self.committed(already), durability)
+        self.engine.errands.put(&self.engine.env, commit, durability)
     }
 
     /// Takes the open batch back: none of its records will ever be read.

@@ -186,6 +186,36 @@ fn lanes_run_out_and_can_be_shared() {
 }
 
 #[test]
+fn a_turn_ends_before_the_wait_for_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = small(dir.path(), Medium::File);
+    config.nvme.accept_volatile = true;
+    let (log, _) = Log::open(config).unwrap();
+    let shared = log.shared().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8_u8 {
+            let shared = shared.clone();
+            scope.spawn(move || {
+                for number in 0..100_u8 {
+                    let commit = shared
+                        .commit(Durability::Power, |writer| writer.append(0, &[thread, number]).map(|_| ()));
+                    assert_eq!(commit.unwrap().reached, Durability::Power);
+                }
+            });
+        }
+    });
+    let failed = shared
+        .commit(Durability::Power, |writer| writer.append(8, &[0]).and(Err(Error::Config("no".into()))));
+    assert!(matches!(failed, Err(Error::Config(_))), "{failed:?}");
+    let records = all(&log);
+    assert_eq!(records.len(), 800, "what a failed turn appended is taken back");
+    for thread in 0..8 {
+        let of_thread = records.iter().filter(|record| record.2[0] == thread).map(|record| record.2[1]);
+        assert!(of_thread.eq(0..100), "thread {thread} in its order");
+    }
+}
+
+#[test]
 fn a_second_writing_open_is_refused_and_a_view_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = small(dir.path(), Medium::Emulated);

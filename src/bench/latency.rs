@@ -65,5 +65,6 @@ pub fn spread(values: &[f64]) -> Option<Spread> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (min, max) = (*sorted.first()?, *sorted.last()?);
-    Some(Spread { min, median: sorted[sorted.len() / 2], max })
+    let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+    Some(Spread { min, median, max })
 }

@@ -13,8 +13,9 @@ use crate::config::Config;
 use crate::engine::{Engine, Stop};
 use crate::error::{Error, Result};
 use crate::format::{OpenRecord, SegmentHeader};
+use crate::geometry::Geometry;
 use crate::host::Host;
-use crate::lane::{Core, LaneState, Ring, Seats};
+use crate::lane::{Core, Ring, Seats};
 use crate::media::{Horizon, Media};
 use crate::number::Lane;
 use crate::order::Order;
@@ -86,9 +87,10 @@ pub(super) fn assemble<H: Host>(
         epoch: record.epoch,
         incarnation: record.incarnation,
         tails,
-        lanes: (0..geometry.lanes).map(|_| CachePadded::new(LaneState::default())).collect(),
+        lanes: each_lane(&geometry),
         seats,
         runs,
+        sharing: each_lane(&geometry),
         pool,
         marks,
         slots,
@@ -105,6 +107,11 @@ pub(super) fn assemble<H: Host>(
         process: std::process::id(),
     };
     Ok(Arc::new(engine))
+}
+
+/// One a lane, on lines of its own.
+fn each_lane<T: Default>(geometry: &Geometry) -> Vec<CachePadded<T>> {
+    (0..geometry.lanes).map(|_| CachePadded::default()).collect()
 }
 
 fn new_cores<T: Tail>(media: &Media, record: &OpenRecord, tails: &[Arc<T>]) -> Result<Vec<Core<T::Lane>>> {

@@ -314,7 +314,7 @@ impl<H: Host> Opening<H> {
         if let Err(error) = self.pool.refill_reserve() {
             tracing::warn!(%error, "no room for the reserve: a recovery on a full disk may not be possible");
         }
-        let made = std::iter::repeat_with(|| self.pool.prepare())
+        let made = std::iter::repeat_with(|| self.pool.prepare(0))
             .take_while(|made| matches!(made, Ok(true)))
             .count();
         tracing::debug!(made, ready = self.pool.free(), "segment files made ahead");

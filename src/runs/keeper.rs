@@ -61,7 +61,7 @@ impl<T: Tail> Worker for Keeper<T> {
                 tracing::warn!(%error, "slots and retention could not be seen to; trying again");
             }
         }
-        match engine.pool.prepare() {
+        match engine.prepare_segment() {
             Ok(_) => Some(LOOK_EVERY),
             Err(error) => {
                 engine.trouble(Some(format!("no segment file could be made ahead: {error}")));

@@ -5,13 +5,17 @@
 //! nobody waits for another lane under a run lock. Models: `tests/loom/run_locks.rs`.
 
 use std::sync::{PoisonError, TryLockError};
+use std::time::Duration;
 
-use tierlog_tiers::sync::{Mutex, MutexGuard};
+use tierlog_tiers::sync::{Mutex, MutexGuard, thread};
 
-use super::Stability;
+use super::{Sharing, Stability};
 use crate::board::{Board, Water};
 use crate::error::{Error, Result};
 use crate::number::{Lane, Lsn};
+
+/// Longest wait for commits that usually share a run; half of what a run takes, if that is less.
+const LINGER_MAX: Duration = Duration::from_millis(1);
 
 /// What the locks guard, and how it is written.
 pub(crate) trait RunLocks {
@@ -21,6 +25,9 @@ pub(crate) trait RunLocks {
     fn board(&self) -> &Board;
     fn stability(&self) -> &Stability;
     fn run_lock(&self, lane: Lane) -> &Mutex<Self::Runs>;
+    fn sharing(&self, lane: Lane) -> &Sharing;
+    /// Time since some moment.
+    fn now(&self) -> Duration;
     /// Frames below are durable on NVMe.
     fn durable(runs: &Self::Runs) -> Lsn;
     /// Writes what was published up to `upto`; durable on return.
@@ -37,8 +44,14 @@ pub(crate) trait RunLocks {
     /// Everything published in `lane` up to `end` is on NVMe, by this thread if nobody else did it.
     fn make_durable(&self, lane: Lane, end: Lsn) -> Result<()> {
         let board = self.board();
-        if board.water(lane, Water::Durable) >= end {
+        let durable = || board.water(lane, Water::Durable);
+        if durable() >= end {
             return Ok(());
+        }
+        let Some(mut flight) = self.sharing(lane).board(end, durable) else { return Ok(()) };
+        let began = self.now();
+        while self.now() - began < flight.patience.min(LINGER_MAX) && !flight.is_full() {
+            thread::yield_now();
         }
         let mut runs = self.lock_runs(lane);
         self.check(lane)?;
@@ -46,11 +59,13 @@ pub(crate) trait RunLocks {
             return Ok(());
         }
         // What was published meanwhile goes along.
-        let upto = board.published(lane).max(end);
+        let upto = flight.close(|| board.published(lane)).max(end);
+        let began = self.now();
         self.write_now(lane, &mut runs, upto)?;
+        flight.took = self.now() - began;
         board.raise_water(lane, Water::Durable, Self::durable(&runs));
         drop(runs);
-        self.stability().raise(board);
+        self.stability().raise(board, lane);
         Ok(())
     }
 
@@ -68,7 +83,7 @@ pub(crate) trait RunLocks {
             }
             let missing = self.stability().missing(board, of, upto);
             if missing.is_empty() {
-                self.stability().raise(board);
+                self.stability().raise(board, of);
                 continue;
             }
             // Dependencies point to lower stamps, so this ends.
@@ -90,7 +105,7 @@ pub(crate) trait RunLocks {
         if moved {
             self.board().raise_water(lane, Water::Durable, Self::durable(&runs));
             drop(runs);
-            self.stability().raise(self.board());
+            self.stability().raise(self.board(), lane);
         }
         Ok(moved)
     }

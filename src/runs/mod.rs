@@ -1,7 +1,7 @@
 //! Runs: what goes from a lane's tail to NVMe, by a committing thread or by a drainer.
 //!
 //! Contents: [`pool`] (segment files ready to be written), [`frames`] (where runs get their frames), [`lane_runs`] (a lane's place on NVMe, behind its run lock), [`locks`] (who writes a run, and when),
-//! [`stability`] (what is durable together with all that it depends on), [`marks`] (the watermark file), [`retire`]
+//! [`sharing`] (one run for many commits), [`stability`] (what is durable together with all that it depends on), [`marks`] (the watermark file), [`retire`]
 //! (giving tail segments back), [`retain`] (what may go of NVMe, and what is kept all the same), [`drainer`] and [`keeper`] (the background workers).
 
 mod drainer;
@@ -13,6 +13,7 @@ mod marks;
 mod pool;
 mod retain;
 mod retire;
+mod sharing;
 mod stability;
 
 pub(crate) use drainer::Drainer;
@@ -24,4 +25,5 @@ pub(crate) use marks::Marks;
 pub(crate) use pool::{Pool, PoolLimits, is_full};
 pub use retain::{HeldBy, Retention};
 pub(crate) use retain::{hold, needed, plan, trim};
+pub(crate) use sharing::Sharing;
 pub(crate) use stability::Stability;

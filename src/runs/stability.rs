@@ -39,29 +39,14 @@ impl Stability {
         self.waiting()[lane.0 as usize].push_back(Waiting { start, deps: deps.to_vec() });
     }
 
-    /// Raises every lane's `stable` as far as what is durable now allows.
-    pub(crate) fn raise(&self, board: &Board) {
+    /// Raises `stable` as far as what is durable now allows: of `lane`, and of every lane that waits for it.
+    pub(crate) fn raise(&self, board: &Board, lane: Lane) {
         let mut waiting = self.waiting();
-        loop {
-            let mut changed = false;
-            for lane in board.lanes() {
-                let queue = &mut waiting[lane.0 as usize];
-                let stable = |dep: &Dep| board.water(dep.lane, Water::Stable) >= dep.end;
-                while queue.front().is_some_and(|group| group.deps.iter().all(stable)) {
-                    queue.pop_front();
-                    changed = true;
-                }
-                let durable = board.water(lane, Water::Durable);
-                let limit = queue.front().map_or(durable, |group| durable.min(group.start));
-                if limit > board.water(lane, Water::Stable) {
-                    board.raise_water(lane, Water::Stable, limit);
-                    changed = true;
-                }
-            }
-            if !changed {
-                return;
-            }
+        if waiting.iter().all(VecDeque::is_empty) {
+            board.raise_water(lane, Water::Stable, board.water(lane, Water::Durable));
+            return;
         }
+        while board.lanes().any(|lane| raise_lane(&mut waiting, board, lane)) {}
     }
 
     /// What `lane` up to `end` still waits for, beside its own durability.
@@ -74,4 +59,22 @@ impl Stability {
             .copied()
             .collect()
     }
+}
+
+/// True if that may be what another lane waits for.
+fn raise_lane(waiting: &mut [VecDeque<Waiting>], board: &Board, lane: Lane) -> bool {
+    let queue = &mut waiting[lane.0 as usize];
+    let stable = |dep: &Dep| board.water(dep.lane, Water::Stable) >= dep.end;
+    let mut changed = false;
+    while queue.front().is_some_and(|group| group.deps.iter().all(stable)) {
+        queue.pop_front();
+        changed = true;
+    }
+    let durable = board.water(lane, Water::Durable);
+    let limit = queue.front().map_or(durable, |group| durable.min(group.start));
+    if limit > board.water(lane, Water::Stable) {
+        board.raise_water(lane, Water::Stable, limit);
+        changed = true;
+    }
+    changed
 }

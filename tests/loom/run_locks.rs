@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64 as Ghost, Ordering::Relaxed as Plain};
+use std::time::Duration;
 
 use tierlog_tiers::sync::{Mutex, thread};
 
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::frame::Dep;
 use crate::lane::LaneState;
 use crate::number::{Lane, Lsn};
-use crate::runs::{RunLocks, Stability};
+use crate::runs::{RunLocks, Sharing, Stability};
 
 const LANES: [Lane; 2] = [Lane(0), Lane(1)];
 
@@ -22,6 +23,7 @@ struct Lanes {
     board: Board,
     stability: Stability,
     runs: [Mutex<Lsn>; 2],
+    sharing: [Sharing; 2],
     states: [LaneState; 2],
     /// What the device has.
     written: [Ghost; 2],
@@ -35,8 +37,8 @@ impl Lanes {
         let runs = LANES.map(|_| Mutex::new(Lsn(0)));
         let states = LANES.map(|_| LaneState::default());
         let (written, writes) = (LANES.map(|_| Ghost::new(0)), LANES.map(|_| Ghost::new(0)));
-        let stability = Stability::new(2);
-        Lanes { board: board(&geometry(2, 8)), stability, runs, states, written, writes, broken }
+        let (stability, sharing) = (Stability::new(2), LANES.map(|_| Sharing::default()));
+        Lanes { board: board(&geometry(2, 8)), stability, runs, sharing, states, written, writes, broken }
     }
 
     /// Publishes a batch up to `end`, as a commit does: what it depends on is known before.
@@ -75,6 +77,12 @@ impl Lanes {
         Ok(())
     }
 
+    /// The part of a commit that threads share.
+    fn wait_for(&self, lane: Lane, end: u64) {
+        self.make_durable(lane, Lsn(end)).unwrap();
+        assert!(self.has(lane, end), "durable, and not on the device");
+    }
+
     /// A drainer's look at a lane.
     fn look(&self, lane: Lane) -> Result<bool> {
         let published = self.board.published(lane);
@@ -106,6 +114,14 @@ impl RunLocks for Lanes {
 
     fn run_lock(&self, lane: Lane) -> &Mutex<Lsn> {
         &self.runs[lane.0 as usize]
+    }
+
+    fn sharing(&self, lane: Lane) -> &Sharing {
+        &self.sharing[lane.0 as usize]
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
     }
 
     fn durable(runs: &Lsn) -> Lsn {
@@ -169,6 +185,37 @@ fn an_idle_lane_is_written_by_who_needs_it() {
         commit_dependent(&lanes).unwrap();
         drainer.join().unwrap();
     });
+}
+
+/// Threads that share a lane, each with a batch behind the last one's.
+fn share(threads: u64) {
+    let lanes = Arc::new(Lanes::new(None));
+    lanes.publish(LANES[0], 64 * (threads - 1), &[]);
+    let others: Vec<_> = (2..=threads)
+        .map(|number| {
+            let lanes = lanes.clone();
+            thread::spawn(move || {
+                if number == threads {
+                    lanes.publish(LANES[0], 64 * number, &[]);
+                }
+                lanes.wait_for(LANES[0], 64 * number);
+            })
+        })
+        .collect();
+    lanes.wait_for(LANES[0], 64);
+    others.into_iter().for_each(|other| other.join().unwrap());
+}
+
+/// Each is acknowledged, by its own run or another's.
+#[test]
+fn commits_share_a_run() {
+    explore_plain("run locks: two commits at one lane", || share(2));
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn many_commits_share_a_run() {
+    explore_plain("run locks: three commits at one lane", || share(3));
 }
 
 /// Two lanes of which each depends on the other's first batch.

@@ -2,7 +2,7 @@
 
 use tierlog::bench::results::Figure;
 
-use crate::peers::{KINDS, OURS, STREAMS};
+use crate::peers::{KINDS, OURS, SHARED, STREAMS};
 
 /// On each medium, how far ahead ours is of the best of the others; then what streams cost beside a batch.
 pub fn verdict(figures: &[Figure]) -> Vec<String> {
@@ -21,14 +21,20 @@ fn per_s(figure: &Figure) -> f64 {
 fn ahead(medium: &str, figures: &[Figure]) -> Option<String> {
     let is_peer = |figure: &&Figure| {
         let kind = KINDS.iter().find(|kind| kind.name == figure.by);
-        kind.is_some_and(|kind| kind.read.is_some()) && ![OURS, STREAMS].contains(&figure.by.as_str())
+        kind.is_some_and(|kind| kind.read.is_some()) && ![OURS, SHARED, STREAMS].contains(&figure.by.as_str())
     };
     let beside = |own: &Figure| {
         let there =
             figures.iter().filter(|other| other.medium == medium && other.at == own.at).filter(is_peer);
         there.max_by(|one, other| per_s(one).total_cmp(&per_s(other))).map(|best| per_s(own) / per_s(best))
     };
-    let ours = figures.iter().filter(|figure| figure.medium == medium && figure.by == OURS);
+    // At each point the better of a lane a thread and one for all.
+    let better = |figure: &&Figure| {
+        let ours = figures.iter().filter(|own| own.medium == medium && own.at == figure.at);
+        let ours = ours.filter(|own| [OURS, SHARED].contains(&own.by.as_str()));
+        ours.max_by(|one, other| per_s(one).total_cmp(&per_s(other))).is_some_and(|best| best.by == figure.by)
+    };
+    let ours = figures.iter().filter(|figure| figure.medium == medium).filter(better);
     let mut points: Vec<(f64, &Figure)> = ours.filter_map(|own| Some((beside(own)?, own))).collect();
     points.sort_by(|one, other| one.0.total_cmp(&other.0));
     let (least, closest) = points.first()?;

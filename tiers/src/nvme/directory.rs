@@ -160,17 +160,17 @@ impl Nvme for Directory {
     fn queue(&self) -> io::Result<Box<dyn RunQueue>> {
         let path = &self.medium.path;
         self.writable(path, "queueing writes")?;
-        let ledger = Ledger::new(path.clone());
+        let plain = || Box::new(PlainQueue::new(Ledger::new(path.clone())));
         if self.medium.uring_refused.is_some() {
-            return Ok(Box::new(PlainQueue::new(ledger)));
+            return Ok(plain());
         }
-        Ok(match UringQueue::open(ledger) {
-            Ok(queue) => Box::new(queue),
-            Err((error, ledger)) => {
+        match UringQueue::open(path) {
+            Ok(queue) => Ok(Box::new(queue)),
+            Err(error) => {
                 tracing::warn!(%error, path = %path.display(), "io_uring refused: plain writes instead");
-                Box::new(PlainQueue::new(ledger))
+                Ok(plain())
             }
-        })
+        }
     }
 
     fn power_safe(&self) -> bool {

@@ -29,6 +29,13 @@ pub struct Calibration {
     pub busy: Option<Duration>,
 }
 
+impl Calibration {
+    /// The larger of both.
+    pub(super) fn worse(&self) -> Duration {
+        self.idle.max(self.busy.unwrap_or_default())
+    }
+}
+
 /// What a directory was found to be when it was opened. Its `Display` is one line for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryMedium {

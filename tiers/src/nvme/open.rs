@@ -16,7 +16,7 @@ use super::file::DirectoryFile;
 use super::{BLOCK_BYTES, Block, Directory, DirectoryError, DurableWay, FileName, NvmeFile, lock, syscall};
 
 /// Zeros are written in pieces of this many bytes.
-const ZEROS_BYTES: u64 = 1 << 20;
+const ZEROS_BYTES: u64 = 256 << 10;
 const CREATE: i32 = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
 
 type Opened = Result<Arc<dyn NvmeFile>, DirectoryError>;

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::path::Path;
 use std::sync::Arc;
 
 use io_uring::{opcode, types};
@@ -46,11 +47,9 @@ struct Flight {
 }
 
 impl UringQueue {
-    pub(super) fn open(ledger: Ledger) -> Result<UringQueue, (io::Error, Ledger)> {
-        match Ring::open(2 * DEPTH as u32) {
-            Ok(ring) => Ok(UringQueue { ring, ledger, flights: Default::default(), broken: false }),
-            Err(error) => Err((error, ledger)),
-        }
+    pub(super) fn open(dir: &Path) -> io::Result<UringQueue> {
+        let (ring, ledger) = (Ring::open(2 * DEPTH as u32)?, Ledger::new(dir.to_path_buf()));
+        Ok(UringQueue { ring, ledger, flights: Default::default(), broken: false })
     }
 
     /// Hands the rest of the request in `slot` to the kernel.

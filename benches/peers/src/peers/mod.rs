@@ -23,6 +23,10 @@ pub const OURS: &str = "tierlog";
 /// Ours, with a stream for each record of a commit.
 pub const STREAMS: &str = "tierlog, a stream each";
 
+/// Ours, with one lane for all threads.
+pub const SHARED: &str = "tierlog, one lane";
+
+const DISK: &[Medium] = &[Medium::Disk];
 const BOTH: &[Medium] = &[Medium::Tail, Medium::Disk];
 
 /// All of them, yardsticks first.
@@ -32,6 +36,7 @@ pub const KINDS: &[Kind] = &[
     raw_disk::DSYNC,
     tierlog::KIND,
     tierlog::STREAMS,
+    tierlog::SHARED,
     libpmemlog::SHARED,
     libpmemlog::SPLIT,
     open_wal::SHARED,

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::peer::{Kind, Medium, Outcome, Peer, Place, When, Writer};
+use super::DISK;
+use crate::peer::{Kind, Outcome, Peer, Place, When, Writer};
 
 const BLOCK_BYTES: usize = 4096;
 /// Of each file; a writer begins again at its end.
@@ -17,7 +18,7 @@ const O_DSYNC: i32 = 0o10_000;
 pub const FDATASYNC: Kind = Kind {
     name: "raw fdatasync",
     about: || "O_DIRECT over zeros, fdatasync; a file a thread, a record a commit, always".into(),
-    on: &[Medium::Disk],
+    on: DISK,
     when: When::Always,
     by_file: true,
     open: |place| open(place, false),
@@ -27,7 +28,7 @@ pub const FDATASYNC: Kind = Kind {
 pub const DSYNC: Kind = Kind {
     name: "raw O_DSYNC",
     about: || "O_DIRECT over zeros, O_DSYNC; a file a thread, a record a commit, always".into(),
-    on: &[Medium::Disk],
+    on: DISK,
     when: When::Always,
     by_file: true,
     open: |place| open(place, true),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tierlog::{Config, Cut, Durability, Log};
 
-use super::{BOTH, OURS};
+use super::{BOTH, DISK, OURS};
 use crate::peer::{Kind, Medium, Outcome, Peer, Place, When, Writer};
 use crate::version::locked;
 
@@ -17,7 +17,7 @@ pub const KIND: Kind = Kind {
     on: BOTH,
     when: When::Always,
     by_file: false,
-    open: |place| open(place, false),
+    open: |place| open(place, By::Lanes),
     read: Some(read),
 };
 
@@ -27,19 +27,39 @@ pub const STREAMS: Kind = Kind {
     on: BOTH,
     when: When::Records,
     by_file: false,
-    open: |place| open(place, true),
+    open: |place| open(place, By::Streams),
     read: Some(read),
 };
 
+pub const SHARED: Kind = Kind {
+    name: super::SHARED,
+    about: || "as tierlog; all threads share one lane, and those that commit at the same time a write".into(),
+    on: DISK,
+    when: When::Threads,
+    by_file: false,
+    open: |place| open(place, By::OneLane),
+    read: Some(read),
+};
+
+/// How threads write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Lanes,
+    Streams,
+    OneLane,
+}
+
 struct Ours {
     log: Log,
-    streams: bool,
+    by: By,
 }
 
 struct Turn {
     writer: tierlog::Writer,
-    streams: bool,
+    by: By,
 }
+
+struct Share(tierlog::Shared);
 
 fn config(place: &Place) -> Config {
     let mut config = Config::new(&place.dir);
@@ -51,8 +71,8 @@ fn config(place: &Place) -> Config {
     if place.emulated { config.emulated() } else { config }
 }
 
-fn open(place: &Place, streams: bool) -> Outcome<Box<dyn Peer>> {
-    Ok(Box::new(Ours { log: Log::open(config(place))?.0, streams }))
+fn open(place: &Place, by: By) -> Outcome<Box<dyn Peer>> {
+    Ok(Box::new(Ours { log: Log::open(config(place))?.0, by }))
 }
 
 fn read(place: &Place) -> Outcome<Vec<u8>> {
@@ -67,7 +87,10 @@ fn read(place: &Place) -> Outcome<Vec<u8>> {
 
 impl Peer for Ours {
     fn writer(&self, _: usize) -> Outcome<Box<dyn Writer + '_>> {
-        Ok(Box::new(Turn { writer: self.log.writer()?, streams: self.streams }))
+        if self.by == By::OneLane {
+            return Ok(Box::new(Share(self.log.shared()?)));
+        }
+        Ok(Box::new(Turn { writer: self.log.writer()?, by: self.by }))
     }
 
     fn settle(&self) -> Outcome<()> {
@@ -85,9 +108,18 @@ impl Peer for Ours {
 impl Writer for Turn {
     fn commit(&mut self, records: &[&[u8]]) -> Outcome<()> {
         for (nth, record) in records.iter().enumerate() {
-            self.writer.append(if self.streams { nth as u32 } else { 0 }, record)?;
+            self.writer.append(if self.by == By::Streams { nth as u32 } else { 0 }, record)?;
         }
         self.writer.commit(Durability::Power)?;
+        Ok(())
+    }
+}
+
+impl Writer for Share {
+    fn commit(&mut self, records: &[&[u8]]) -> Outcome<()> {
+        self.0.commit(Durability::Power, |writer| {
+            records.iter().try_for_each(|record| writer.append(0, record).map(drop))
+        })?;
         Ok(())
     }
 }
