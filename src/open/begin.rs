@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tierlog_tiers::nvme::FileName;
-use tierlog_tiers::tail::TailRead;
+use tierlog_tiers::tail::{Tail, TailRead};
 
 use super::assemble::assemble;
 use super::places::{Places, geometry_of, without_nvme};
@@ -151,6 +151,9 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
         tail.shutdowns = host.shutdowns(place);
     }
     let tails: Vec<Arc<H::Tail>> = taken.into_iter().map(|(tail, _)| tail).collect();
+    if tails.iter().all(|tail| tail.medium().power_safe()) {
+        pool.is_drained_to();
+    }
     let mut opening =
         Opening { places, geometry, record, marks, examined, pool, tails, slots, archive, take_back };
     opening.write_record()?;

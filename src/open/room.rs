@@ -1,7 +1,6 @@
 //! Room that an open needs and leaves: segment files and the reserve, and place in the open record.
 
 use tierlog_tiers::nvme::BLOCK_BYTES;
-use tierlog_tiers::tail::Tail;
 
 use super::places::Places;
 use super::record::still_there;
@@ -32,7 +31,6 @@ pub(super) fn new_pool<H: Host>(
         free_max: config.nvme.spare_segments as usize + geometry.lanes.max(8) as usize,
         quota_bytes: config.nvme.quota_bytes,
         reserve_bytes: reserve.next_multiple_of(BLOCK_BYTES as u64),
-        filled: places.tails.iter().flatten().any(|open| !open.tail.medium().power_safe()),
     };
     Ok(Pool::new(places.nvme.clone(), limits, &files, examined.free.clone()))
 }

@@ -20,21 +20,12 @@ pub(crate) struct PoolLimits {
     /// For segments and the reserve together; 0 is any.
     pub(crate) quota_bytes: u64,
     pub(crate) reserve_bytes: u64,
-    /// Files are written in full when they are made: commits write to them. Otherwise a drainer's first pass pays for that.
-    pub(crate) filled: bool,
 }
 
 impl PoolLimits {
     /// No spare, no quota, no reserve.
     pub(crate) fn plain(segment_bytes: u64) -> Self {
-        PoolLimits {
-            segment_bytes,
-            spare: 0,
-            free_max: usize::MAX,
-            quota_bytes: 0,
-            reserve_bytes: 0,
-            filled: true,
-        }
+        PoolLimits { segment_bytes, spare: 0, free_max: usize::MAX, quota_bytes: 0, reserve_bytes: 0 }
     }
 }
 
@@ -45,6 +36,8 @@ pub(crate) struct Pool {
     limits: PoolLimits,
     /// The log is not open yet: what is needed now may take the reserve, and pass the quota.
     recovering: AtomicBool,
+    /// Only drainers write to them: files need not be written in full when they are made, the first pass pays for that.
+    drained: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -70,7 +63,7 @@ impl Pool {
             if there { nvme.open(FileName::Reserve, false).map_or(1, |file| file.len().max(1)) } else { 0 };
         let files = files.iter().filter_map(number).count() as u64;
         let state = Mutex::new(State { free, next, files, reserved });
-        Pool { nvme, limits, recovering: AtomicBool::new(true), state }
+        Pool { nvme, limits, recovering: AtomicBool::new(true), drained: AtomicBool::new(false), state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -103,10 +96,10 @@ impl Pool {
     }
 
     fn make(&self) -> io::Result<(u32, Arc<dyn NvmeFile>)> {
-        let PoolLimits { segment_bytes, filled, .. } = self.limits;
-        self.make_by(|name| match filled {
-            true => self.nvme.create(name, segment_bytes),
-            false => self.nvme.allocate(name, segment_bytes),
+        let (bytes, drained) = (self.limits.segment_bytes, self.drained.load(Ordering::Relaxed));
+        self.make_by(|name| match drained {
+            true => self.nvme.allocate(name, bytes),
+            false => self.nvme.create(name, bytes),
         })
     }
 
@@ -167,6 +160,11 @@ impl Pool {
         self.nvme.remove(FileName::Reserve)?;
         state.reserved = 0;
         Ok(true)
+    }
+
+    /// No commit writes to what is made from here on.
+    pub(crate) fn is_drained_to(&self) {
+        self.drained.store(true, Ordering::Relaxed);
     }
 
     /// The log is open: from here on the quota counts, and the reserve is not to be had.
