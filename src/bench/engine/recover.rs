@@ -18,7 +18,7 @@ use crate::bench::sweep::{Sweep, or};
 use crate::media::RINGS_AT;
 use crate::{Config, Durability, Log, View};
 
-const SEGMENTS: u64 = 4;
+const SEGMENT_BYTES: u64 = 4 << 20;
 const PAYLOAD_BYTES: usize = 256;
 const REQUEST_BYTES: usize = 1 << 20;
 const READY: &str = "ready";
@@ -52,7 +52,7 @@ impl Probe for Recover {
         let bytes = self.0 * u64::from(pace.runs);
         Estimate {
             time: Duration::from_millis(400) * pace.runs + Duration::from_millis(bytes / 60_000),
-            tail_bytes: (self.segment_bytes() * SEGMENTS + self.0) * u64::from(pace.runs),
+            tail_bytes: (self.segments().0 * self.segments().1 + self.0) * u64::from(pace.runs),
             nvme_bytes: bytes * 3,
         }
     }
@@ -76,23 +76,28 @@ impl Probe for Recover {
 }
 
 impl Recover {
-    fn segment_bytes(&self) -> u64 {
-        (self.0 + (1 << 20)).next_power_of_two()
+    /// Of the tail, and how many.
+    fn segments(&self) -> (u64, u64) {
+        let bytes = (self.0 / 32).next_power_of_two().max(SEGMENT_BYTES);
+        (bytes, (self.0 / (bytes / 2)).max(4))
     }
 
-    /// One segment, filled and never given back: all of it is to be scanned however fast the drainer was.
+    /// A tail that nothing was drained from: there is no room on NVMe, so that all of it is to be scanned.
     fn config(&self, session: &Session<'_>) -> Config {
-        let mut config = config(session, 1, SEGMENTS << 22);
-        config.tail.segment_bytes = Some(self.segment_bytes());
-        config.tail.segments = Some(SEGMENTS as u32);
-        config.nvme.segment_bytes = Some(2 * self.segment_bytes());
+        let mut config = config(session, 1, SEGMENT_BYTES * 4);
+        let (bytes, segments) = self.segments();
+        config.tail.segment_bytes = Some(bytes);
+        config.tail.segments = Some(segments as u32);
+        config.nvme.segment_bytes = Some(8 * bytes);
         config.nvme.spare_segments = 0;
+        config.nvme.quota_bytes = 1;
         config
     }
 
     fn once(&self, session: &Session<'_>, runs: &mut Runs) -> Measured<()> {
-        let config = self.config(session);
+        let mut config = self.config(session);
         let end = filled_and_killed(session, &config, self.0)?;
+        config.nvme.quota_bytes = 0;
         let speed = |bytes: u64, took: Duration| bytes as f64 / took.as_secs_f64();
         session.cpus.take(0)?;
         runs.checksum.push(speed(end, checksum(session, end)?));
