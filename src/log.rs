@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tierlog_numa::Node;
 use tierlog_tiers::sync::Mutex;
-use tierlog_tiers::tail::{Mapped, Tail};
+use tierlog_tiers::tail::Tail;
 
 use crate::archive::ArchiveWorker;
 use crate::config::Config;
@@ -22,6 +22,7 @@ use crate::reaper::Reaper;
 use crate::repair::Scrubber;
 use crate::report::{LaneMetrics, LaneWatermarks, Media, Metrics};
 use crate::runs::{Drainer, Keeper, RunLocks};
+use crate::shared::Shared;
 use crate::slot::{Slot, SlotInfo, SlotLimit};
 use crate::writer::Writer;
 
@@ -131,7 +132,7 @@ impl<H: Host> Log<H> {
     pub fn shared(&self) -> Result<Shared<H::Tail>> {
         self.same_process()?;
         let lane = self.engine.seats.set_aside(self.lanes_from_here()).ok_or_else(|| self.no_lane())?;
-        Ok(Shared { engine: self.engine.clone(), lane })
+        Ok(Shared::new(self.engine.clone(), lane))
     }
 
     /// All lanes, those of the calling thread's NUMA node first.
@@ -345,43 +346,6 @@ impl<H: Host> Drop for Log<H> {
         if let Err(error) = self.end() {
             tracing::warn!(%error, "the log was dropped and could not be closed: the next open recovers it");
         }
-    }
-}
-
-/// A lane that threads share by taking turns.
-#[derive(Debug)]
-pub struct Shared<T: Tail = Mapped> {
-    engine: Arc<Engine<T>>,
-    lane: Lane,
-}
-
-impl<T: Tail> Clone for Shared<T> {
-    fn clone(&self) -> Self {
-        Shared { engine: self.engine.clone(), lane: self.lane }
-    }
-}
-
-impl<T: Tail> Shared<T> {
-    /// Waits for this thread's turn; dropping the writer ends it.
-    pub fn turn(&self) -> Writer<T> {
-        Writer::new(self.engine.clone(), self.engine.seats.take_in_turn(self.lane))
-    }
-
-    /// One batch in a turn, at `durability`: `fill` appends it, and is undone if it fails. The turn ends before the wait for
-    /// the disk or the archive begins, so that threads that commit at the same time share one run, and its cost.
-    ///
-    /// # Errors
-    /// `fill`'s; as for [`Writer::commit`].
-    pub fn commit(
-        &self,
-        durability: Durability,
-        fill: impl FnOnce(&mut Writer<T>) -> Result<()>,
-    ) -> Result<Commit> {
-        let mut writer = self.turn();
-        fill(&mut writer)?;
-        let commit = writer.publish(durability)?;
-        drop(writer);
-        if durability > commit.reached { self.engine.reach(commit, durability) } else { Ok(commit) }
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) trait RunLocks {
         if durable() >= end {
             return Ok(());
         }
-        let Some(mut flight) = self.sharing(lane).board(end, durable) else { return Ok(()) };
+        let Some(mut flight) = self.sharing(lane).enter(end, durable) else { return Ok(()) };
         let began = self.now();
         while self.now() - began < flight.patience.min(LINGER_MAX) && !flight.is_full() {
             thread::yield_now();

@@ -43,7 +43,7 @@ impl Sharing {
 
     /// For a commit that was published up to `end`: waits while others write it, or until it is this thread's turn to write
     /// a run. `None`: it is durable.
-    pub(crate) fn board(&self, end: Lsn, durable: impl Fn() -> Lsn) -> Option<Flight<'_>> {
+    pub(crate) fn enter(&self, end: Lsn, durable: impl Fn() -> Lsn) -> Option<Flight<'_>> {
         let mut state = self.state();
         loop {
             if durable() >= end {
