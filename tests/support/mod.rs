@@ -1,7 +1,6 @@
 //! What the tests of faults share: [`chance`] (seeded numbers), [`child`] (this program again, to be killed), [`image`] (the
 //! bytes of a directory), [`layout`] (where things lie on media), [`mount`] (small file systems), [`proxy`]
-//! (what networks do to requests), [`records`] (small logs
-//! and what is in them).
+//! (what networks do to requests), [`records`] (small logs and what is in them), [`store`] (object stores on loopback).
 #![allow(dead_code, reason = "each file of tests uses a part")]
 
 pub mod chance;
@@ -11,3 +10,4 @@ pub mod layout;
 pub mod mount;
 pub mod proxy;
 pub mod records;
+pub mod store;

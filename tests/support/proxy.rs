@@ -174,3 +174,22 @@ fn request(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
     }
     Ok((head, body))
 }
+
+/// What a bad network does to a request, by chance.
+pub fn bad_network(chance: u64) -> impl Fn(u64, &str) -> Fate + Send + 'static {
+    move |number, head| {
+        let draw =
+            (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ chance).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32;
+        // A read that is answered late is only late.
+        let write = head.starts_with("PUT");
+        match draw % 12 {
+            0 => Fate::Refused,
+            1 => Fate::Status(if (draw / 12).is_multiple_of(2) { 503 } else { 500 }),
+            2 if write => Fate::Unanswered,
+            3 if write => Fate::Repeated,
+            4 if write => Fate::Late(Duration::from_millis(draw % 300)),
+            5 => Fate::Slow(Duration::from_millis(draw % 100)),
+            _ => Fate::Passed,
+        }
+    }
+}
