@@ -144,6 +144,7 @@ mod tests {
         }
     }
 
+    #[cfg(target_arch = "x86_64")]
     #[test]
     fn what_the_kernel_knows_of_the_processor_is_found() {
         let Ok(text) = std::fs::read_to_string("/proc/cpuinfo") else { return };
