@@ -15,8 +15,9 @@ use super::durable::write_plain;
 use super::file::DirectoryFile;
 use super::{BLOCK_BYTES, Block, Directory, DirectoryError, DurableWay, FileName, NvmeFile, lock, syscall};
 
-/// Zeros are written in pieces of this many bytes.
-const ZEROS_BYTES: u64 = 256 << 10;
+/// Zeros are written in pieces of this many bytes, and for as long as a piece took the device is left to others: a commit
+/// to another file waits for one piece at most.
+const ZEROS_BYTES: u64 = 64 << 10;
 const CREATE: i32 = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
 
 type Opened = Result<Arc<dyn NvmeFile>, DirectoryError>;
@@ -111,7 +112,9 @@ fn write_zeros(file: &File, len: u64) -> io::Result<()> {
     let mut at = 0;
     while at < len {
         let piece = ZEROS_BYTES.min(len - at);
+        let began = Instant::now();
         write_plain(file.as_fd(), at, &zeros[..piece as usize])?;
+        std::thread::sleep(began.elapsed());
         at += piece;
     }
     Ok(())
