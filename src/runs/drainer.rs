@@ -45,10 +45,7 @@ struct Seen {
 /// The drainer of some lanes of one tail.
 pub(crate) struct Drainer<T: Tail> {
     engine: Arc<Engine<T>>,
-    seen: Vec<Seen>,
-    queue: Option<Box<dyn RunQueue>>,
-    /// Which lane is being read back, and what is proved then.
-    unproved: Option<(usize, (Lsn, Gsn))>,
+    lanes: Lanes,
     /// What it failed with last, while it does.
     told: Option<String>,
 }
@@ -58,7 +55,8 @@ impl<T: Tail> Drainer<T> {
         let at = engine.env.now();
         let nothing = (Lsn(0), Gsn(0));
         let seen = |lane: &Lane| Seen { lane: *lane, published: Lsn(0), at, proved: nothing, again: false };
-        Drainer { engine, seen: lanes.iter().map(seen).collect(), queue: None, unproved: None, told: None }
+        let lanes = Lanes { seen: lanes.iter().map(seen).collect(), queue: None, unproved: None };
+        Drainer { engine, lanes, told: None }
     }
 }
 
@@ -67,7 +65,7 @@ impl<T: Tail> Worker for Drainer<T> {
         if self.engine.stop.is_signalled() {
             return None;
         }
-        match self.pass() {
+        match self.lanes.pass(&self.engine) {
             Ok(true) => {
                 self.told = None;
                 Some(Duration::ZERO)
@@ -83,7 +81,7 @@ impl<T: Tail> Worker for Drainer<T> {
                     self.told = Some(cause.clone());
                 }
                 self.engine.trouble(Some(cause));
-                self.give_up_queue();
+                self.lanes.give_up_queue();
                 Some(RETRY)
             }
         }
@@ -94,18 +92,26 @@ impl<T: Tail> Worker for Drainer<T> {
     }
 }
 
-impl<T: Tail> Drainer<T> {
+/// Its lanes, and its queue.
+struct Lanes {
+    seen: Vec<Seen>,
+    queue: Option<Box<dyn RunQueue>>,
+    /// Which lane is being read back, and what is proved then.
+    unproved: Option<(usize, (Lsn, Gsn))>,
+}
+
+impl Lanes {
     /// One look at each lane; true if something was moved.
-    fn pass(&mut self) -> Result<bool> {
+    fn pass<T: Tail>(&mut self, engine: &Engine<T>) -> Result<bool> {
         let (mut moved, mut first) = (false, None);
-        let now = self.engine.env.now();
+        let now = engine.env.now();
         for index in 0..self.seen.len() {
             let seen = &mut self.seen[index];
-            let published = self.engine.media.board.published(seen.lane);
+            let published = engine.media.board.published(seen.lane);
             if published != seen.published {
                 (seen.published, seen.at) = (published, now);
             }
-            match self.drain_lane(index, now) {
+            match self.drain_lane(engine, index, now) {
                 Ok(done) => moved |= done,
                 // The other lanes go on, with a new queue.
                 Err(error) => {
@@ -118,17 +124,16 @@ impl<T: Tail> Drainer<T> {
             return Err(error);
         }
         if !moved && let Some((index, _)) = self.unproved {
-            self.prove()?;
-            moved = self.retire(index)?;
+            self.prove(engine)?;
+            moved = self.retire(engine, index)?;
         }
         if moved {
-            self.engine.trouble(None);
+            engine.trouble(None);
         }
         Ok(moved)
     }
 
-    fn drain_lane(&mut self, index: usize, now: Duration) -> Result<bool> {
-        let engine = self.engine.clone();
+    fn drain_lane<T: Tail>(&mut self, engine: &Engine<T>, index: usize, now: Duration) -> Result<bool> {
         let Seen { lane, published, at, .. } = self.seen[index];
         if engine.lane(lane).is_poisoned() {
             return Ok(false);
@@ -140,7 +145,7 @@ impl<T: Tail> Drainer<T> {
             }
             let due = runs.durable() < published && (quiet || runs.behind(published) >= RUN_BYTES_MIN);
             if due {
-                let result = self.move_run(index, quiet, runs);
+                let result = self.move_run(engine, index, quiet, runs);
                 if result.is_err() {
                     runs.start_over();
                 }
@@ -153,34 +158,34 @@ impl<T: Tail> Drainer<T> {
             engine.make_stable(lane, end)?;
         }
         // Also where committing threads wrote the runs.
-        Ok(self.retire(index)? || moved)
+        Ok(self.retire(engine, index)? || moved)
     }
 
-    fn move_run(&mut self, index: usize, quiet: bool, runs: &mut LaneRuns) -> Result<()> {
-        let engine = self.engine.clone();
+    fn move_run<T: Tail>(
+        &mut self,
+        engine: &Engine<T>,
+        index: usize,
+        quiet: bool,
+        runs: &mut LaneRuns,
+    ) -> Result<()> {
         let Seen { lane, published, .. } = self.seen[index];
         // Where records are visible before they are durable a run ends with a batch; elsewhere anywhere.
         let whole = engine.visible_first() || quiet && runs.behind(published) <= TURN_BYTES;
         let turn = Lsn(published.0 - runs.behind(published) + TURN_BYTES);
         let upto = if whole { published } else { published.min(turn) };
-        engine.write_run(lane, runs, upto, whole, &mut Sink::Queue(self.queue()?.as_mut()))?;
-        self.prove()?;
-        engine.settle(lane, runs, self.queue()?.as_mut())?;
-        if self.reads_back() {
+        engine.write_run(lane, runs, upto, whole, &mut Sink::Queue(self.queue(engine)?.as_mut()))?;
+        self.prove(engine)?;
+        engine.settle(lane, runs, self.queue(engine)?.as_mut())?;
+        if reads_back(engine) {
             self.unproved = Some((index, runs.durable_batch()));
         }
         Ok(())
     }
 
-    /// What drains is read back by the queue; what committing threads wrote, by [`retire_slots`].
-    fn reads_back(&self) -> bool {
-        self.engine.config.nvme.read_back && !self.engine.visible_first()
-    }
-
-    fn queue(&mut self) -> Result<&mut Box<dyn RunQueue>> {
+    fn queue<T: Tail>(&mut self, engine: &Engine<T>) -> Result<&mut Box<dyn RunQueue>> {
         if self.queue.is_none() {
-            let mut queue = self.engine.media.nvme.queue().map_err(Error::io("a drainer's queue"))?;
-            if self.reads_back() {
+            let mut queue = engine.media.nvme.queue().map_err(Error::io("a drainer's queue"))?;
+            if reads_back(engine) {
                 queue.read_back();
             }
             self.queue = Some(queue);
@@ -197,18 +202,18 @@ impl<T: Tail> Drainer<T> {
     }
 
     /// Waits for what is being read back.
-    fn prove(&mut self) -> Result<()> {
+    fn prove<T: Tail>(&mut self, engine: &Engine<T>) -> Result<()> {
         let Some((index, proved)) = self.unproved else { return Ok(()) };
-        self.queue()?.prove().map_err(Error::io("what was drained to the NVMe tier"))?;
+        self.queue(engine)?.prove().map_err(Error::io("what was drained to the NVMe tier"))?;
         self.unproved = None;
         self.seen[index].proved = proved;
         Ok(())
     }
 
-    fn retire(&self, index: usize) -> Result<bool> {
-        let (engine, Seen { lane, proved, .. }) = (&self.engine, self.seen[index]);
+    fn retire<T: Tail>(&self, engine: &Engine<T>, index: usize) -> Result<bool> {
+        let Seen { lane, proved, .. } = self.seen[index];
         let Ok(mut runs) = engine.runs[lane.0 as usize].try_lock() else { return Ok(false) };
-        let upto = if self.reads_back() { proved } else { runs.durable_batch() };
+        let upto = if reads_back(engine) { proved } else { runs.durable_batch() };
         if engine.stable(lane) < upto.0 {
             return Ok(false);
         }
@@ -229,4 +234,9 @@ impl<T: Tail> Drainer<T> {
         counter.fetch_add(retired, Ordering::Relaxed);
         Ok(retired > 0)
     }
+}
+
+/// What drains is read back by the queue; what committing threads wrote, by [`retire_slots`].
+fn reads_back<T: Tail>(engine: &Engine<T>) -> bool {
+    engine.config.nvme.read_back && !engine.visible_first()
 }

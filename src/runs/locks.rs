@@ -75,11 +75,16 @@ pub(crate) trait RunLocks {
         let board = self.board();
         let mut needs = vec![(lane, end)];
         while let Some((of, upto)) = needs.pop() {
-            if board.water(of, Water::Stable) >= upto {
+            let stable = || board.water(of, Water::Stable) >= upto;
+            if stable() {
                 continue;
             }
             if let Err(error) = self.make_durable(of, upto) {
                 return Err(if of == lane { error } else { self.depends_on_poison(lane, of, error) });
+            }
+            // Whoever wrote the run raised it, unless there are dependencies.
+            if stable() {
+                continue;
             }
             let missing = self.stability().missing(board, of, upto);
             if missing.is_empty() {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: once there is an error, nothing is accepted, nothing settles, and nothing is proved.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -32,8 +33,8 @@ pub(crate) struct Ledger {
     reads_back: bool,
     /// Runs written since the last flush.
     landed: Vec<Kept>,
-    /// Runs to be read back.
-    pub(super) settled: Vec<Kept>,
+    /// Runs to be read back, as they were written.
+    pub(super) settled: VecDeque<Kept>,
 }
 
 impl Ledger {
@@ -46,7 +47,7 @@ impl Ledger {
             spares_max: SPARES_MAX,
             reads_back: false,
             landed: Vec::new(),
-            settled: Vec::new(),
+            settled: VecDeque::new(),
         }
     }
 
@@ -147,7 +148,7 @@ impl Ledger {
                 return self.check();
             }
         }
-        self.settled.append(&mut self.landed);
+        self.settled.extend(self.landed.drain(..));
         Ok(())
     }
 }

@@ -87,7 +87,7 @@ impl UringQueue {
     /// Begins to read back what has settled, as far as there is room.
     fn read_on(&mut self) {
         while !self.broken && self.under_way(true) < DEPTH {
-            let Some(kept) = self.ledger.settled.pop() else { return };
+            let Some(kept) = self.ledger.settled.pop_front() else { return };
             match kept.file.descriptor().map(|descriptor| descriptor.as_raw_fd()) {
                 Some(descriptor) => {
                     let back = self.ledger.block(kept.run.len());
