@@ -144,32 +144,33 @@ impl Follow {
 
 fn by_lane(log: &Log, ended: &AtomicBool, ticks: Ticks) -> Result<Latencies, crate::Error> {
     let mut reader = log.lane(crate::Lane(0), None)?;
-    while reader.next()?.is_some() {}
-    let mut seen = Latencies::default();
-    while !ended.load(Ordering::Relaxed) {
-        match reader.next()? {
-            Some(record) => note(record.payload, &mut seen, ticks),
-            None => std::hint::spin_loop(),
-        }
-    }
-    Ok(seen)
+    watch(ended, ticks, || Ok(reader.next()?.map(|record| sent(record.payload))))
 }
 
 fn by_all(log: &Log, ended: &AtomicBool, ticks: Ticks) -> Result<Latencies, crate::Error> {
     let mut reader = log.reader(&Cut::start())?;
-    while reader.next()?.is_some() {}
+    watch(ended, ticks, || Ok(reader.next()?.map(|record| sent(record.payload))))
+}
+
+/// How long ago each record was sent that `next` comes to have; what is there already is passed over.
+fn watch(
+    ended: &AtomicBool,
+    ticks: Ticks,
+    mut next: impl FnMut() -> Result<Option<Option<u64>>, crate::Error>,
+) -> Result<Latencies, crate::Error> {
+    while next()?.is_some() {}
     let mut seen = Latencies::default();
     while !ended.load(Ordering::Relaxed) {
-        match reader.next()? {
-            Some(record) => note(record.payload, &mut seen, ticks),
+        match next()? {
+            Some(Some(sent)) => seen.record(ticks.since(sent) as u64),
+            Some(None) => {}
             None => std::hint::spin_loop(),
         }
     }
     Ok(seen)
 }
 
-fn note(payload: &[u8], seen: &mut Latencies, ticks: Ticks) {
-    if let Some(sent) = payload.first_chunk() {
-        seen.record(ticks.since(u64::from_le_bytes(*sent)) as u64);
-    }
+/// When the record was sent, which it begins with.
+fn sent(payload: &[u8]) -> Option<u64> {
+    payload.first_chunk().map(|ticks| u64::from_le_bytes(*ticks))
 }
