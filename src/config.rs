@@ -108,12 +108,16 @@ impl Default for TailConfig {
 
 /// The way in which a write to NVMe is made durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum DurableWith {
     /// One write that is durable when it returns.
     Odsync,
     /// A write, then fdatasync.
     Fdatasync,
+    /// One write that is durable when it returns, polled for where the driver has queues to poll.
+    Polled,
+    /// One write that is durable when it completes, by io_uring.
+    UringDsync,
     /// A write linked with fdatasync, in one io_uring call.
     Linked,
 }

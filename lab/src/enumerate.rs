@@ -36,6 +36,8 @@ pub struct Counts {
     pub points: u64,
     /// States that crashes may leave, looked at.
     pub states: u64,
+    /// Those of them at moments when more than one tier had something under way.
+    pub states_across_tiers: u64,
     /// Different ones among them, each recovered.
     pub images: u64,
     /// Crashes inside a recovery.
@@ -46,10 +48,10 @@ pub struct Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { points, states, images, nested, gone_on } = self;
+        let Counts { points, states, states_across_tiers, images, nested, gone_on } = self;
         write!(
             f,
-            "{points} of {points} points, {states} states, {images} images, {nested} in recovery, {gone_on} gone on"
+            "{points} of {points} points, {states} states, {states_across_tiers} across tiers, {images} images, {nested} in recovery, {gone_on} gone on"
         )
     }
 }
@@ -59,6 +61,7 @@ impl Counts {
     pub fn add(&mut self, other: &Counts) {
         self.points += other.points;
         self.states += other.states;
+        self.states_across_tiers += other.states_across_tiers;
         self.images += other.images;
         self.nested += other.nested;
         self.gone_on += other.gone_on;
@@ -115,8 +118,10 @@ pub fn enumerate(script: &Script, mutant: Option<Mutant>, depth: &Depth) -> Resu
         for point in played.trace.points(crash.of_world()) {
             counts.points += 1;
             let choose = Choose::Thorough { seed: depth.seed ^ point.event(), most: depth.states_max };
+            let across = u64::from(point.tiers() > 1);
             for state in point.states(choose) {
                 counts.states += 1;
+                counts.states_across_tiers += across;
                 images
                     .look(&state, &played.history, point.event(), depth, &mut counts)
                     .map_err(|violation| caught(crash, point.event(), violation, state.to_string()))?;

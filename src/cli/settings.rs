@@ -47,7 +47,7 @@ pub(super) struct LogArgs {
     #[arg(long, value_name = "BYTES", global = true, help_heading = HEADING, value_parser = parse_bytes)]
     nvme_segment_bytes: Option<u64>,
     /// How writes to NVMe become durable [default: the fastest as measured at open]
-    #[arg(long, global = true, help_heading = HEADING, value_parser = named::<DurableWith>(&["odsync", "fdatasync", "linked"]))]
+    #[arg(long, global = true, help_heading = HEADING, value_parser = named::<DurableWith>(&["odsync", "fdatasync", "polled", "uring-dsync", "linked"]))]
     durable: Option<DurableWith>,
     /// Bytes that the NVMe tier may take [default: as many as there are]
     #[arg(long, value_name = "BYTES", global = true, help_heading = HEADING, value_parser = parse_bytes)]
@@ -206,7 +206,7 @@ mod tests {
         for name in ["off", "lz4", "zstd"] {
             config(&["--compression", name]);
         }
-        for name in ["odsync", "fdatasync", "linked"] {
+        for name in ["odsync", "fdatasync", "polled", "uring-dsync", "linked"] {
             config(&["--durable", name]);
         }
         for name in ["refuse", "throttle", "block"] {

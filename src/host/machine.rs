@@ -203,6 +203,8 @@ fn directory_options(config: &Config) -> DirectoryOptions {
         durable_way: config.nvme.durable.map(|way| match way {
             DurableWith::Odsync => DurableWay::Odsync,
             DurableWith::Fdatasync => DurableWay::Fdatasync,
+            DurableWith::Polled => DurableWay::Polled,
+            DurableWith::UringDsync => DurableWay::UringDsync,
             DurableWith::Linked => DurableWay::UringLinked,
         }),
         uring: config.nvme.uring,

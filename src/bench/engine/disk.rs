@@ -18,13 +18,6 @@ const RING_BYTES: u64 = 32 << 20;
 /// A raw file is overwritten from its beginning on, again and again.
 const FILE_BYTES: u64 = 16 << 20;
 const OURS: &str = "tierlog";
-/// The raw ways; the cheapest in a run is what we are compared with.
-const WAYS: [(&str, DurableWay); 3] = [
-    ("pwrite RWF_DSYNC", DurableWay::Odsync),
-    ("pwrite + fdatasync", DurableWay::Fdatasync),
-    ("io_uring linked fdatasync", DurableWay::UringLinked),
-];
-
 struct Disk {
     size: u64,
     threads: u32,
@@ -60,7 +53,7 @@ impl Probe for Disk {
     }
 
     fn estimate(&self, pace: &Pace) -> Estimate {
-        let contestants = if self.level == Durability::Power { 1 + WAYS.len() as u32 } else { 1 };
+        let contestants = if self.level == Durability::Power { 1 + DurableWay::ALL.len() as u32 } else { 1 };
         // 20 us a write at least.
         let writes = pace.time.as_micros() as u64 / 20 * u64::from(self.threads);
         let bytes = writes * frame_bytes(self.size).next_multiple_of(BLOCK_BYTES as u64);
@@ -73,17 +66,18 @@ impl Probe for Disk {
         let mut config = config(session, self.threads, RING_BYTES);
         config.tail.medium = Medium::File;
         let place = Place::open(session, config, self.threads as usize)?;
-        let ways: &[_] = if self.level == Durability::Power { &WAYS } else { &[] };
+        // The cheapest in a run is what we are compared with.
+        let ways: &[_] = if self.level == Durability::Power { &DurableWay::ALL } else { &[] };
         let mut all = vec![Runs { by: OURS, ..Runs::default() }];
-        all.extend(ways.iter().map(|(by, _)| Runs { by, ..Runs::default() }));
+        all.extend(ways.iter().map(|way| Runs { by: way.name(), ..Runs::default() }));
         for run in 0..session.pace.runs {
             self.ours(session, &place, &mut all[0])?;
             place.settle()?;
-            for (nth, (by, way)) in ways.iter().enumerate() {
+            for (nth, way) in ways.iter().enumerate() {
                 if let Err(error) = self.raw(session, *way, &mut all[nth + 1])
                     && run == 0
                 {
-                    let what = format!("{}: {by}", self.title());
+                    let what = format!("{}: {way}", self.title());
                     session.skipped.push(crate::bench::results::Skipped { what, why: error.to_string() });
                 }
             }

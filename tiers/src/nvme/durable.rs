@@ -1,4 +1,7 @@
-//! Durable writes: three ways to the same promise.
+//! Durable writes: five ways to the same promise.
+//!
+//! On a drive without a volatile cache each is a write and nothing more. With one, a write that is durable by itself goes
+//! out with FUA where the drive has it, and is followed by a flush where it has not: the kernel knows.
 
 use std::fmt;
 use std::fs::File;
@@ -17,29 +20,61 @@ pub enum DurableWay {
     Odsync,
     /// A write, then fdatasync(2).
     Fdatasync,
+    /// One write that returns when it is durable, and polls for that (`RWF_HIPRI`) where the driver has queues to poll.
+    Polled,
+    /// One write that is durable when it completes, by io_uring.
+    UringDsync,
     /// A write linked with a data sync, in one io_uring submission.
     UringLinked,
 }
 
 impl fmt::Display for DurableWay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DurableWay::Odsync => "RWF_DSYNC",
-            DurableWay::Fdatasync => "fdatasync",
-            DurableWay::UringLinked => "io_uring linked fdatasync",
-        })
+        f.write_str(self.name())
     }
 }
 
 impl DurableWay {
+    /// All of them, the simplest first.
+    pub const ALL: [DurableWay; 5] = [
+        DurableWay::Odsync,
+        DurableWay::Fdatasync,
+        DurableWay::Polled,
+        DurableWay::UringDsync,
+        DurableWay::UringLinked,
+    ];
+
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DurableWay::Odsync => "pwrite RWF_DSYNC",
+            DurableWay::Fdatasync => "pwrite + fdatasync",
+            DurableWay::Polled => "pwrite RWF_DSYNC, polled",
+            DurableWay::UringDsync => "io_uring RWF_DSYNC",
+            DurableWay::UringLinked => "io_uring linked fdatasync",
+        }
+    }
+
+    /// Whether it goes by io_uring.
+    pub(super) const fn rings(self) -> bool {
+        matches!(self, DurableWay::UringDsync | DurableWay::UringLinked)
+    }
+
     /// Writes all of `bytes`; durable on return. An error is final: nothing is tried again after it.
     pub(super) fn write(self, file: &File, at: u64, bytes: &[u8], rings: &Rings) -> io::Result<()> {
+        let forced =
+            |flags| write_whole(bytes, at, |piece, at| syscall::write_forced(file, piece, at, flags));
         match self {
-            DurableWay::Odsync => write_whole(bytes, at, |piece, at| syscall::write_dsync(file, piece, at)),
+            DurableWay::Odsync => forced(0),
+            DurableWay::Polled => forced(libc::RWF_HIPRI),
             DurableWay::Fdatasync => write_synced(file, at, bytes),
-            DurableWay::UringLinked => match rings.write(file.as_fd(), at, bytes)? {
-                true => Ok(()),
-                false => write_synced(file, at, bytes),
+            DurableWay::UringDsync => match rings.take() {
+                Some(mut ring) => rings.back(ring.write_forced(file.as_fd(), at, bytes), ring),
+                None => forced(0),
+            },
+            DurableWay::UringLinked => match rings.take() {
+                Some(mut ring) => rings.back(ring.write_linked(file.as_fd(), at, bytes), ring),
+                None => write_synced(file, at, bytes),
             },
         }
     }

@@ -13,7 +13,7 @@ impl Directory {
             return self.measure_direct(None);
         }
         let forced = options.durable_way;
-        if forced == Some(DurableWay::UringLinked) && self.medium.uring_refused.is_some() {
+        if forced.is_some_and(DurableWay::rings) && self.medium.uring_refused.is_some() {
             return Err(self.failed("writing by io_uring, as asked,", io::ErrorKind::Unsupported.into()));
         }
         let scratch = self.scratch().map_err(|error| self.failed("opening for writing", error))?;
@@ -55,13 +55,14 @@ impl Directory {
 
     /// Measures the ways, or only the forced one, and takes the cheapest.
     fn choose(&mut self, scratch: &File, forced: Option<DurableWay>) -> Result<(), DirectoryError> {
-        let ways: &[DurableWay] = match (&forced, self.medium.direct, &self.medium.uring_refused) {
-            (Some(way), _, _) => std::slice::from_ref(way),
-            (None, false, _) => &[DurableWay::Fdatasync],
-            (None, true, Some(_)) => &[DurableWay::Odsync, DurableWay::Fdatasync],
-            (None, true, None) => &[DurableWay::Odsync, DurableWay::Fdatasync, DurableWay::UringLinked],
+        let (direct, rings) = (self.medium.direct, self.medium.uring_refused.is_none());
+        let ways: Vec<DurableWay> = match forced {
+            Some(way) => vec![way],
+            // Nothing else forces what is in the page cache.
+            None if !direct => vec![DurableWay::Fdatasync],
+            None => DurableWay::ALL.into_iter().filter(|way| rings || !way.rings()).collect(),
         };
-        match calibrate(scratch, ways, &self.rings) {
+        match calibrate(scratch, &ways, &self.rings) {
             Ok(Some((way, calibration))) => {
                 self.medium.way = Some(way);
                 self.medium.calibration = Some(calibration);
@@ -70,7 +71,7 @@ impl Directory {
             Ok(None) => Err(self.failed("writing durably", io::ErrorKind::Unsupported.into())),
             Err(error) if is_full(&error) => Ok(()),
             // The ring or the disk: without the ring it shows which.
-            Err(error) if ways.len() > 1 && ways.contains(&DurableWay::UringLinked) => {
+            Err(error) if ways.len() > 1 && ways.iter().any(|way| way.rings()) => {
                 self.medium.uring_refused = Some(error.to_string());
                 self.choose(scratch, forced)
             }

@@ -12,8 +12,11 @@ use super::syscall::Facts;
 /// A device's write cache, as the kernel knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteCache {
-    /// A completed write is lost with power until it is flushed.
-    Volatile,
+    /// A completed write is lost with power until it is flushed, or was forced.
+    Volatile {
+        /// The drive can force a single write (FUA); else each is followed by a flush.
+        fua: bool,
+    },
     /// A completed write is durable.
     None,
     /// Not told.
@@ -123,11 +126,15 @@ impl Disk {
     fn find(sys: &Path, (major, minor): (u32, u32)) -> Option<Disk> {
         let dir = sys.join(format!("dev/block/{major}:{minor}"));
         let name = fs::canonicalize(&dir).ok()?.file_name()?.to_str()?.to_owned();
-        let told = ["queue/write_cache", "../queue/write_cache"] // a partition has its disk's queue
-            .iter()
-            .find_map(|below| fs::read_to_string(dir.join(below)).ok());
-        let write_cache = match told.as_deref().map(str::trim) {
-            Some("write back") => WriteCache::Volatile,
+        let told = |what| {
+            ["queue", "../queue"] // a partition has its disk's queue
+                .iter()
+                .find_map(|queue| fs::read_to_string(dir.join(queue).join(what)).ok())
+        };
+        let write_cache = match told("write_cache").as_deref().map(str::trim) {
+            Some("write back") => {
+                WriteCache::Volatile { fua: told("fua").is_some_and(|fua| fua.trim() == "1") }
+            }
             Some("write through") => WriteCache::None,
             _ => WriteCache::Unknown,
         };
@@ -149,8 +156,7 @@ impl fmt::Display for DirectoryMedium {
         // Only what lies on a device is called safe from a power loss.
         let promise = if self.block_backed { "Power" } else { "writes" };
         match self.way {
-            Some(DurableWay::UringLinked) => write!(f, "{promise} by {}", DurableWay::UringLinked)?,
-            Some(way) => write!(f, "{promise} by pwrite {way}")?,
+            Some(way) => write!(f, "{promise} by {way}")?,
             None => f.write_str("read only")?,
         }
         let device = self.device.as_deref().unwrap_or("unknown device");
@@ -159,7 +165,8 @@ impl fmt::Display for DirectoryMedium {
         f.write_str(match (self.block_backed, self.is_memory(), self.write_cache) {
             (false, true, _) => "memory: survives nothing but the process",
             (false, false, _) => "no block device below: what it survives is not known",
-            (true, _, WriteCache::Volatile) => "volatile write cache",
+            (true, _, WriteCache::Volatile { fua: true }) => "volatile write cache with FUA",
+            (true, _, WriteCache::Volatile { fua: false }) => "volatile write cache without FUA",
             (true, _, WriteCache::None) => "no volatile write cache",
             (true, _, WriteCache::Unknown) => "write cache unknown",
         })?;

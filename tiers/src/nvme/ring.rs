@@ -113,12 +113,30 @@ impl Ring {
         self.0.submission().len()
     }
 
+    /// Writes all of `bytes` at `at`, each write durable when it completes. An error is final.
+    pub(super) fn write_forced(&mut self, file: BorrowedFd<'_>, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut progress = Progress::writing(bytes.len());
+        while !progress.is_over() {
+            let done = progress.done();
+            let write = write(file, at + done as u64, &bytes[done..])?.rw_flags(libc::RWF_DSYNC).build();
+            // SAFETY: as for `write_linked`.
+            let [answer] = unsafe { self.answers([write]) }?;
+            progress.take(answer)?;
+        }
+        Ok(())
+    }
+
     /// Writes all of `bytes` at `at`, each write linked with a data sync. An error is final.
-    fn write_linked(&mut self, file: BorrowedFd<'_>, at: u64, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn write_linked(&mut self, file: BorrowedFd<'_>, at: u64, bytes: &[u8]) -> io::Result<()> {
         let mut progress = Progress::writing(bytes.len());
         loop {
-            let [write, sync] =
-                self.linked_pair(file, at + progress.done() as u64, &bytes[progress.done()..])?;
+            let done = progress.done();
+            let write = write(file, at + done as u64, &bytes[done..])?.build().flags(squeue::Flags::IO_LINK);
+            let sync =
+                opcode::Fsync::new(types::Fd(file.as_raw_fd())).flags(types::FsyncFlags::DATASYNC).build();
+            // SAFETY: `file` and `bytes` are borrowed for this call, which drops the ring's use of them before it returns;
+            // entries that the kernel did not take go down with the ring (see `Rings::back`).
+            let [write, sync] = unsafe { self.answers([write, sync]) }?;
             progress.take(write)?;
             if !progress.is_over() {
                 continue; // short: the kernel cancelled the sync, and both are sent again
@@ -134,42 +152,41 @@ impl Ring {
         }
     }
 
-    /// One write and, if it succeeds in full, one data sync. Does not return while the kernel may read `bytes`.
-    fn linked_pair(
+    /// Hands the entries over and waits for the answer to each; does not return while the kernel has any of them.
+    ///
+    /// # Safety
+    /// The memory and the descriptors that the entries name stay valid for this call; after an error the ring is dropped
+    /// before they are.
+    unsafe fn answers<const N: usize>(
         &mut self,
-        file: BorrowedFd<'_>,
-        at: u64,
-        bytes: &[u8],
-    ) -> io::Result<[io::Result<usize>; 2]> {
-        let fd = types::Fd(file.as_raw_fd());
-        let len = u32::try_from(bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let write = opcode::Write::new(fd, bytes.as_ptr(), len).offset(at).build();
-        let write = write.flags(squeue::Flags::IO_LINK).user_data(0);
-        let sync = opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build().user_data(1);
-        for entry in [&write, &sync] {
-            // SAFETY: `file` and `bytes` are borrowed for this call, which returns only when every entry that the
-            // kernel took has completed; entries it did not take go down with the ring (see `Rings::write`).
-            unsafe { self.push(entry) }?;
+        entries: [squeue::Entry; N],
+    ) -> io::Result<[io::Result<usize>; N]> {
+        for (name, entry) in entries.into_iter().enumerate() {
+            // SAFETY: the caller's promise: an entry that was taken has completed when this returns.
+            unsafe { self.push(&entry.user_data(name as u64)) }?;
         }
-        let mut answers = [None, None];
+        let mut answers = [const { None }; N];
         let mut broken = None;
         loop {
-            while let Some((which, answer)) = self.reap() {
-                answers[usize::from(which == 1)] = Some(answer);
+            while let Some((name, answer)) = self.reap() {
+                answers[name as usize] = Some(answer);
             }
-            let (sent, back) = (2 - self.unsent(), answers.iter().flatten().count());
-            match (answers, broken) {
-                ([Some(write), Some(sync)], None) => return Ok([write, sync]),
-                (_, Some(error)) if sent == back => return Err(error),
-                (rest, error) => (answers, broken) = (rest, error),
-            }
-            if broken.is_some() {
-                std::thread::sleep(NAP); // completions still arrive in shared memory
-            } else {
-                broken = self.enter(2 - back).err();
+            let (sent, back) = (N - self.unsent(), answers.iter().flatten().count());
+            match broken {
+                None if back == N => return Ok(answers.map(|answer| answer.unwrap_or(Ok(0)))), // all of them are there
+                Some(error) if sent == back => return Err(error),
+                // Completions still arrive in shared memory.
+                Some(_) => std::thread::sleep(NAP),
+                None => broken = self.enter(N - back).err(),
             }
         }
     }
+}
+
+/// A write of all of `bytes`.
+fn write(file: BorrowedFd<'_>, at: u64, bytes: &[u8]) -> io::Result<opcode::Write> {
+    let len = u32::try_from(bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    Ok(opcode::Write::new(types::Fd(file.as_raw_fd()), bytes.as_ptr(), len).offset(at))
 }
 
 impl fmt::Debug for Ring {
@@ -183,19 +200,18 @@ impl fmt::Debug for Ring {
 pub(super) struct Rings(Mutex<Vec<Ring>>);
 
 impl Rings {
-    /// Writes and syncs on a ring of the pool. `Ok(false)`: no ring was to be had and nothing was written.
-    pub(super) fn write(&self, file: BorrowedFd<'_>, at: u64, bytes: &[u8]) -> io::Result<bool> {
+    /// A ring of the pool, or a new one; none where the system refuses io_uring.
+    pub(super) fn take(&self) -> Option<Ring> {
         let pooled = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut ring = match pooled.map_or_else(|| Ring::open(2), Ok) {
-            Ok(ring) => ring,
-            Err(error) => {
-                tracing::warn!(%error, "io_uring refused: a plain write and fdatasync instead");
-                return Ok(false);
-            }
-        };
-        // On an error the ring is dropped, and with it any entry that the kernel did not take.
-        ring.write_linked(file, at, bytes)?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
-        Ok(true)
+        pooled.or_else(|| {
+            Ring::open(2)
+                .inspect_err(|error| tracing::warn!(%error, "io_uring refused: a plain write instead"))
+                .ok()
+        })
+    }
+
+    /// Takes a ring back. On an error it is dropped, and with it any entry that the kernel did not take.
+    pub(super) fn back(&self, outcome: io::Result<()>, ring: Ring) -> io::Result<()> {
+        outcome.inspect(|()| self.0.lock().unwrap_or_else(PoisonError::into_inner).push(ring))
     }
 }

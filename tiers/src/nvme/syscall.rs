@@ -157,11 +157,12 @@ pub(super) fn write(file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> io::Result<u
     usize::try_from(answer).map_err(|_| io::Error::last_os_error())
 }
 
-/// One write, durable on return (pwritev2(2), `RWF_DSYNC`). May be short.
-pub(super) fn write_dsync(file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
+/// One write, durable on return (pwritev2(2), `RWF_DSYNC` and `more`). May be short.
+pub(super) fn write_forced(file: &File, bytes: &[u8], at: u64, more: libc::c_int) -> io::Result<usize> {
     let at = libc::off_t::try_from(at).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
     let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let flags = libc::RWF_DSYNC | more;
     // SAFETY: one iovec over `bytes`, which outlives the call and is only read by it.
-    let answer = unsafe { libc::pwritev2(file.as_raw_fd(), &raw const piece, 1, at, libc::RWF_DSYNC) };
+    let answer = unsafe { libc::pwritev2(file.as_raw_fd(), &raw const piece, 1, at, flags) };
     usize::try_from(answer).map_err(|_| io::Error::last_os_error())
 }

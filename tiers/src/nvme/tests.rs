@@ -33,12 +33,11 @@ pub(super) fn open_with(path: &Path, change: impl FnOnce(&mut DirectoryOptions))
 
 /// The ways there are on this machine.
 pub(super) fn ways() -> Vec<DurableWay> {
-    let mut ways = vec![DurableWay::Odsync, DurableWay::Fdatasync];
-    match &open(scratch(false).path()).medium().uring_refused {
-        None => ways.push(DurableWay::UringLinked),
-        Some(why) => eprintln!("SKIPPED: no io_uring here: {why}"),
+    let refused = open(scratch(false).path()).medium().uring_refused.clone();
+    if let Some(why) = &refused {
+        eprintln!("SKIP: no io_uring here: {why}");
     }
-    ways
+    DurableWay::ALL.into_iter().filter(|way| refused.is_none() || !way.rings()).collect()
 }
 
 /// Bytes that differ from block to block.

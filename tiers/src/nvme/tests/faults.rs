@@ -86,7 +86,7 @@ fn run_with_fault(at: &Path, fault: &str, way: DurableWay) -> (String, String) {
         .arg(std::env::current_exe().expect("this test"))
         .args(["--ignored", "--exact", "--nocapture", "nvme::tests::faults::write_and_say"])
         .env("TIERLOG_DIR", at)
-        .env("TIERLOG_WAY", way.to_string())
+        .env("TIERLOG_WAY", way.name())
         .output()
         .expect("strace runs");
     let said = String::from_utf8_lossy(&child.stdout);
@@ -98,7 +98,7 @@ fn run_with_fault(at: &Path, fault: &str, way: DurableWay) -> (String, String) {
 #[ignore = "the child of the tests above"]
 fn write_and_say() {
     let wanted = std::env::var("TIERLOG_WAY").expect("a way");
-    let way = [DurableWay::Odsync, DurableWay::Fdatasync].into_iter().find(|way| way.to_string() == wanted);
+    let way = DurableWay::ALL.into_iter().find(|way| way.name() == wanted);
     let dir = open_with(std::env::var("TIERLOG_DIR").expect("a path").as_ref(), |options| {
         options.durable_way = way;
         options.uring = false;

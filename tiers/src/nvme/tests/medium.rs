@@ -34,11 +34,13 @@ fn a_partition_is_as_its_disk() {
     symlink("../../devices/nvme0n1/nvme0n1p1", sys.join("dev/block/259:1")).expect("linked");
     symlink("../../devices/zram0", sys.join("dev/block/253:0")).expect("linked");
     let probe = |device, mount| DirectoryMedium::probe("/x".as_ref(), &facts(device, mount), &proc, &sys);
-    for (text, cache) in [
-        ("write back\n", WriteCache::Volatile),
-        ("write through\n", WriteCache::None),
-        ("?", WriteCache::Unknown),
+    for (text, fua, cache) in [
+        ("write back\n", "0\n", WriteCache::Volatile { fua: false }),
+        ("write back\n", "1\n", WriteCache::Volatile { fua: true }),
+        ("write through\n", "0\n", WriteCache::None),
+        ("?", "?", WriteCache::Unknown),
     ] {
+        fs::write(sys.join("devices/nvme0n1/queue/fua"), fua).expect("written");
         fs::write(sys.join("devices/nvme0n1/queue/write_cache"), text).expect("written");
         for mount in [Some(27), None] {
             let medium = probe((259, 1), mount);

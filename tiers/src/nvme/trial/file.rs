@@ -92,7 +92,7 @@ impl TrialWriter {
     pub fn write(&self, at: u64, block: &Block) -> io::Result<()> {
         check(at, block.len(), self.len)?;
         let done = match self.sync {
-            TrialSync::Dsync => syscall::write_dsync(&self.file, block, at)?,
+            TrialSync::Dsync => syscall::write_forced(&self.file, block, at, 0)?,
             _ => syscall::write(self.file.as_fd(), block, at)?,
         };
         if done != block.len() {

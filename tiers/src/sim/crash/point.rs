@@ -48,6 +48,15 @@ impl Point {
         self.units().iter().fold(1, |all, unit| all.saturating_mul(unit.count()))
     }
 
+    /// In how many tiers something is under way: lines of a tail, files, objects.
+    pub fn tiers(&self) -> usize {
+        let mut tiers = [false; 3];
+        for unit in self.units().iter() {
+            tiers[unit.tier()] = true;
+        }
+        tiers.into_iter().filter(|under_way| *under_way).count()
+    }
+
     /// Some or all of these states.
     pub fn states(&self, choose: Choose) -> States<'_> {
         States::new(self, choose)

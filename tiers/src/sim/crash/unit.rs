@@ -48,6 +48,15 @@ impl Unit {
         }
     }
 
+    /// The tier: 0 tails, 1 files, 2 objects.
+    pub(super) fn tier(&self) -> usize {
+        match self {
+            Unit::Line { .. } | Unit::Tail { .. } => 0,
+            Unit::Sector { .. } | Unit::Write { .. } | Unit::Name { .. } => 1,
+            Unit::Object { .. } => 2,
+        }
+    }
+
     /// Where the option shows.
     pub(super) fn places(&self) -> Vec<Place> {
         match self {
