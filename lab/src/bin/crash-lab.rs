@@ -37,7 +37,7 @@ struct Args {
     /// Only the seeded bug of this name, and nothing else
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
-    /// Seeds of the random simulation, and of duels
+    /// Seeds of the random simulation; of duels, and to look for a seeded bug, at most 4,000
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
     /// Leaves the seeded bugs out
@@ -52,7 +52,6 @@ struct Summary {
     scripts: usize,
     #[serde(flatten)]
     counts: Counts,
-    cross_tier_states: u64,
     seeds: u64,
     duels: u64,
     crashes: u64,
@@ -73,14 +72,15 @@ fn main() -> ExitCode {
     }
     let began = Instant::now();
     let mut summary = Summary { form: if args.full { "full" } else { "short" }, ..Summary::default() };
-    let seeds = args.seeds.unwrap_or(if args.full { 4_000 } else { 400 });
+    let seeds = args.seeds.unwrap_or(if args.full { 100_000 } else { 400 });
     if args.mutant.is_none() {
         run_scripts(&args, &mut summary);
         run_seeds(seeds, &mut summary);
-        run_duels(seeds, &mut summary);
+        // A race is longer than a life.
+        run_duels(seeds.min(4_000), &mut summary);
     }
     if !args.no_mutants {
-        run_mutants(args.mutant.as_deref(), seeds, &mut summary);
+        run_mutants(args.mutant.as_deref(), seeds.min(4_000), &mut summary);
     }
     summary.seconds = began.elapsed().as_secs();
     match serde_json::to_string(&summary) {
@@ -126,8 +126,8 @@ fn on_all<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
 fn depth(args: &Args, script: &Script) -> Depth {
     // A long script has many moments: fewer states of each.
     let long = script.steps.len() as u64 / 32;
-    let states_max = if args.full { 512 } else { 24 } / (1 + 4 * long);
-    let (go_on_one_in, nested_one_in) = if args.full { (8, 32) } else { (32, 256) };
+    let states_max = if args.full { 8192 } else { 24 } / (1 + 4 * long);
+    let (go_on_one_in, nested_one_in) = if args.full { (64, 512) } else { (32, 256) };
     Depth { states_max: states_max.max(6), go_on_one_in, nested_one_in, nested_states_max: 8, seed: 1 }
 }
 
@@ -145,7 +145,6 @@ fn run_scripts(args: &Args, summary: &mut Summary) {
             Ok(counts) => {
                 println!("{script}: {counts}, {:.1} s", began.elapsed().as_secs_f64());
                 summary.counts.add(&counts);
-                summary.cross_tier_states += counts.states;
             }
             Err(caught) => {
                 println!("{script}: BROKEN {caught:#?}");
