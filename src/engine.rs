@@ -207,10 +207,12 @@ impl<T: Tail> Engine<T> {
         *self.drain_trouble.lock().unwrap_or_else(PoisonError::into_inner) = cause;
     }
 
-    /// `Full`, with what the drain last suffered from.
-    pub(crate) fn full(&self, lane: Lane) -> Error {
+    /// `Full`, with what the drain last suffered from, or else how far it got while `waited`.
+    pub(crate) fn full(&self, lane: Lane, waited: Duration, moved_bytes: u64) -> Error {
         let trouble = self.drain_trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let why = trouble.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+        let why = trouble
+            .clone()
+            .unwrap_or_else(|| format!("the drain moved {moved_bytes} bytes in {} ms", waited.as_millis()));
         Error::Full { lane, why }
     }
 

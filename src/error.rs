@@ -112,12 +112,12 @@ pub enum Refusal {
 pub enum Error {
     /// The lane's ring has no room and none came in time: the drain is slower than the appends, or failing.
     #[error(
-        "lane {lane}: the tail is full and was not drained in time{why}; nothing was appended, try again"
+        "lane {lane}: the tail is full and was not drained in time ({why}); nothing was appended, try again"
     )]
     Full {
         /// The lane.
         lane: Lane,
-        /// What the drain last failed with, if it did.
+        /// What the drain last failed with, or how far it got meanwhile.
         why: String,
     },
     /// The NVMe tier has no room for what a commit has to write there, and none came in time. The batch is published, not yet

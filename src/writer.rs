@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tierlog_tiers::sync::atomic::Ordering;
 use tierlog_tiers::tail::{Mapped, Tail};
 
 use crate::config::WhenFull;
@@ -111,7 +112,8 @@ impl<T: Tail> Writer<T> {
     fn wait_for_room(&mut self, mut room: Room, len: usize) -> Result<()> {
         let engine = self.engine.clone();
         let (lane, board, since) = (self.lane(), &engine.media.board, engine.env.now());
-        let mut waited = false;
+        let drained_bytes = || engine.lane(lane).drain.run_bytes.load(Ordering::Relaxed);
+        let (mut waited, drained_before) = (false, drained_bytes());
         loop {
             engine.lane(lane).check(lane)?;
             match room {
@@ -134,7 +136,8 @@ impl<T: Tail> Writer<T> {
                     }
                     if !engine.waits_for_room(since) {
                         let closed = engine.stop.is_signalled();
-                        return Err(if closed { Error::Closed } else { engine.full(lane) });
+                        let (took, moved) = (engine.env.now() - since, drained_bytes() - drained_before);
+                        return Err(if closed { Error::Closed } else { engine.full(lane, took, moved) });
                     }
                     engine.env.sleep(LOOK_FOR_ROOM);
                 }
