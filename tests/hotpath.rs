@@ -1,13 +1,14 @@
 //! Between append and commit at `Power` the writer's thread makes no system call and allocates nothing: a million 64-byte
 //! commits on an emulated tail of 256 MiB, drainers running. Between markers, seen from outside by strace and from inside
-//! by the allocator.
+//! by the allocator. On an ordinary tail, whose commits write to NVMe, what a commit that begins another segment asks of the
+//! system: nothing that makes, moves or grows a file.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
 use std::process::Command;
 
-use tierlog::{Config, Durability, Log, Medium};
+use tierlog::{Config, Durability, DurableWith, Log, Medium};
 
 const COMMITS: u64 = 1_000_000;
 const PAYLOAD: [u8; 64] = [0x5a; 64];
@@ -96,25 +97,79 @@ fn a_million_commits_allocate_nothing() {
 
 #[test]
 fn a_million_commits_make_no_system_call() {
+    let Some((writer, others)) = traced("a_million_commits_allocate_nothing") else { return };
+    assert_eq!(writer, Vec::<String>::new(), "system calls of the writer's thread");
+    assert!(others > 0, "the background was at work meanwhile");
+}
+
+/// Segments of 64 blocks, and of those as many ready as are begun.
+const ROTATIONS: u64 = 6;
+const SEGMENT_BYTES: u64 = 256 << 10;
+
+#[test]
+fn commits_on_an_ordinary_tail_begin_segments_that_are_ready() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config::new(dir.path());
+    config.tail.medium = Medium::File;
+    config.tail.lanes = Some(1);
+    config.tail.segment_bytes = Some(64 << 10);
+    config.nvme.segment_bytes = Some(SEGMENT_BYTES);
+    config.nvme.spare_segments = ROTATIONS as u32 + 1;
+    config.nvme.durable = Some(DurableWith::Odsync);
+    let (log, _) = Log::open(config).unwrap();
+    let mut writer = log.writer().unwrap();
+    assert!(std::fs::metadata(BEGINS).is_err());
+    for _ in 0..ROTATIONS * SEGMENT_BYTES / 4096 {
+        writer.append(7, &PAYLOAD).unwrap();
+        writer.commit(Durability::Power).unwrap();
+    }
+    assert!(std::fs::metadata(ENDS).is_err());
+    assert_eq!(log.metrics().lanes[writer.lane().0 as usize].waits_for_segment, 0);
+    drop(writer);
+    log.close().unwrap();
+}
+
+#[test]
+fn a_rotation_makes_moves_and_grows_no_file() {
+    let Some((writer, _)) = traced("commits_on_an_ordinary_tail_begin_segments_that_are_ready") else {
+        return;
+    };
+    let mut counts = std::collections::BTreeMap::new();
+    for call in writer.iter().filter(|call| !call.starts_with("<...")) {
+        assert!(!call.contains("O_CREAT"), "{call}");
+        *counts.entry(call.split('(').next().unwrap_or(call)).or_insert(0_u64) += 1;
+    }
+    println!("{counts:?}");
+    // Each commit is one write; a segment that is begun is opened, looked at and locked. And memory is asked for.
+    let expected = [
+        "pwritev2", "openat", "fstat", "statx", "fcntl", "close", "brk", "mmap", "mprotect", "munmap",
+        "madvise",
+    ];
+    let others: Vec<_> = counts.keys().filter(|name| !expected.contains(name)).collect();
+    assert_eq!(others, Vec::<&&str>::new(), "{counts:?}");
+    let commits = ROTATIONS * SEGMENT_BYTES / 4096;
+    assert_eq!((counts["pwritev2"], counts["openat"] >= ROTATIONS), (commits, true), "{counts:?}");
+}
+
+/// What the thread that commits in the test asks of the system between the markers, and how many calls others make.
+fn traced(test: &str) -> Option<(Vec<String>, usize)> {
     let dir = tempfile::tempdir().unwrap();
     let trace = dir.path().join("trace");
     if let Err(why) = traceable(&trace) {
-        println!("SKIPPED: needs strace and the right to trace: {why}");
-        return;
+        println!("SKIP: needs strace and the right to trace: {why}");
+        return None;
     }
     let output = Command::new("strace")
         .args(["-f", "-o"])
         .arg(&trace)
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "a_million_commits_allocate_nothing", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = std::fs::read_to_string(&trace).unwrap();
-    let calls = between_markers(&text);
-    let (writer, others) = calls.expect("both markers, on one thread");
-    assert_eq!(writer, Vec::<&str>::new(), "system calls of the writer's thread");
-    assert!(others > 0, "the background was at work meanwhile");
+    let (writer, others) = between_markers(&text).expect("both markers, on one thread");
+    Some((writer.into_iter().map(|call| call.trim_start().to_owned()).collect(), others))
 }
 
 fn traceable(trace: &Path) -> Result<(), String> {

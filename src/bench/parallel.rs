@@ -30,6 +30,8 @@ pub struct Parallel {
 pub struct Done {
     /// Operations a second, summed over the threads.
     pub per_s: f64,
+    /// How many those were.
+    pub operations: u64,
     /// Of all threads, if they were wanted.
     pub latencies: Latencies,
 }
@@ -61,6 +63,7 @@ impl Parallel {
         for done in all {
             let done = done.map_err(|_| "a thread panicked")??;
             sum.per_s += done.per_s;
+            sum.operations += done.operations;
             sum.latencies.add(&done.latencies);
         }
         Ok(sum)
@@ -76,6 +79,6 @@ impl Parallel {
             }
             operations += chunk;
         }
-        Ok(Done { per_s: operations as f64 / began.elapsed().as_secs_f64(), latencies })
+        Ok(Done { per_s: operations as f64 / began.elapsed().as_secs_f64(), operations, latencies })
     }
 }

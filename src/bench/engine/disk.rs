@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use tierlog_tiers::nvme::trial::flushes;
 use tierlog_tiers::nvme::{BLOCK_BYTES, Block, Directory, DirectoryOptions, DurableWay, FileName, Nvme};
 
 use super::place::{Place, config, frame_bytes};
 use crate::bench::contest::Loop;
 use crate::bench::latency::{Latencies, spread};
-use crate::bench::parallel::Parallel;
+use crate::bench::parallel::{Done, Parallel};
 use crate::bench::probe::{Estimate, Measured, PROCESS, Pace, Probe, Session};
 use crate::bench::results::{Figure, Group, Point, Ratio};
 use crate::bench::sweep::{Sweep, or};
@@ -45,6 +46,18 @@ struct Runs {
     by: &'static str,
     per_s: Vec<f64>,
     latencies: Latencies,
+    operations: u64,
+    /// That the disk was sent meanwhile.
+    flushes: Option<u64>,
+}
+
+impl Runs {
+    fn add(&mut self, done: &Done, flushes: Option<u64>) {
+        self.per_s.push(done.per_s);
+        self.latencies.add(&done.latencies);
+        self.operations += done.operations;
+        self.flushes = flushes.map(|count| self.flushes.unwrap_or(0) + count);
+    }
 }
 
 impl Probe for Disk {
@@ -101,6 +114,7 @@ impl Disk {
 
     fn ours(&self, session: &Session<'_>, place: &Place, into: &mut Runs) -> Measured<()> {
         let (size, level) = (self.size as usize, self.level);
+        let before = flushes(&session.nvme_dir);
         let done =
             self.parallel(session).run(session.cpus, session.ticks, &|_| -> Measured<Box<dyn Loop>> {
                 let (mut writer, payload) = (place.log.writer()?, vec![0x5a_u8; size]);
@@ -110,8 +124,7 @@ impl Disk {
                     Ok(())
                 }))
             })?;
-        into.per_s.push(done.per_s);
-        into.latencies.add(&done.latencies);
+        into.add(&done, since(before, session));
         Ok(())
     }
 
@@ -137,9 +150,9 @@ impl Disk {
                 Ok(())
             }))
         };
+        let before = flushes(&session.nvme_dir);
         let done = self.parallel(session).run(session.cpus, session.ticks, &make)?;
-        into.per_s.push(done.per_s);
-        into.latencies.add(&done.latencies);
+        into.add(&done, since(before, session));
         Ok(())
     }
 
@@ -154,6 +167,10 @@ impl Disk {
             figure.runs = runs.per_s.len() as u32;
             figure.per_s = spread(&runs.per_s);
             figure.latency = runs.latencies.quantiles();
+            if let Some(flushes) = runs.flushes.filter(|_| power) {
+                let each = flushes as f64 / runs.operations as f64;
+                figure.counted.insert("device_flushes_per_commit".into(), each);
+            }
             figure
         };
         let mut figures: Vec<Figure> = all.iter().filter(|runs| !runs.per_s.is_empty()).map(figure).collect();
@@ -167,4 +184,8 @@ impl Disk {
         }
         figures
     }
+}
+
+fn since(before: Option<u64>, session: &Session<'_>) -> Option<u64> {
+    Some(flushes(&session.nvme_dir)? - before?)
 }
