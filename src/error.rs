@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tierlog_tiers::shortage::what_to_allow;
+
 use crate::durability::Durability;
 use crate::number::{Lane, Lsn, Position};
 
@@ -220,7 +222,7 @@ pub enum Error {
         name: String,
     },
     /// The system refused an operation.
-    #[error("{what}: {source}{}", hint(.source.kind()))]
+    #[error("{what}: {source}{}", hint(.source))]
     Io {
         /// The file or operation.
         what: String,
@@ -265,13 +267,17 @@ impl Error {
 }
 
 /// What to do about an answer of the system, where that is known.
-fn hint(kind: io::ErrorKind) -> &'static str {
-    match kind {
+fn hint(error: &io::Error) -> String {
+    if let Some(what) = what_to_allow(error) {
+        return format!(": {what}");
+    }
+    let what = match error.kind() {
         io::ErrorKind::PermissionDenied => ": run as the owner, or change the mode",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": free some room",
         io::ErrorKind::ReadOnlyFilesystem => ": mount it writable",
         _ => "",
-    }
+    };
+    what.into()
 }
 
 /// Shorthand.

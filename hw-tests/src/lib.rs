@@ -21,9 +21,11 @@
 //! A test says first what it needs: `let place = require!(dax);`. Without that it prints SKIP and the reason, and passes;
 //! with `TIERLOG_HW_STRICT=1` it fails. A rig file that cannot be read fails every test.
 
+pub mod counts;
 mod place;
 pub mod poison;
 pub mod rig;
+pub mod staged;
 
 pub use place::{Place, TailSpot, payloads, small, write_and_commit};
 

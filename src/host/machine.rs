@@ -93,7 +93,7 @@ impl Host for Machine {
         match MappedView::open(&place.path) {
             Ok(tail) => Ok(Some(Arc::new(tail))),
             Err(MapError::Missing { .. }) => Ok(None),
-            Err(error) => Err(Error::io("a tail")(io::Error::other(error.to_string()))),
+            Err(error) => Err(Error::io("a tail")(io::Error::other(error))),
         }
     }
 

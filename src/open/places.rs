@@ -249,8 +249,16 @@ fn open_tail<H: Host>(host: &H, config: &Config, place: &TailPlace) -> Result<Op
         let what = "too short for a tail".into();
         return Err(Refusal::Foreign { path: place.path.clone(), what }.into());
     }
-    let ((record, damaged), id) = (read_tail(&place.path, &*tail)?, read_tail_id(&*tail)?);
-    Ok(Some(OpenTail { tail, id, record, damaged }))
+    match (read_tail(&place.path, &*tail), read_tail_id(&*tail)) {
+        // Memory that fails: whoever looks at it again is told, and may give the tail up.
+        (Err(Error::Io { .. }), _) | (_, Err(Error::Io { .. })) => {
+            Ok(Some(OpenTail { tail, id: None, record: None, damaged: true }))
+        }
+        (slots, id) => {
+            let ((record, damaged), id) = (slots?, id?);
+            Ok(Some(OpenTail { tail, id, record, damaged }))
+        }
+    }
 }
 
 /// A new tail in the place of one that is gone, lost or was never finished. Without its identity it is no tail: a crash
@@ -290,7 +298,7 @@ pub(crate) fn map_error(config: &Config, error: MapError) -> Error {
                 | MapError::Io { source, .. } => source.kind(),
                 _ => io::ErrorKind::Other,
             };
-            Error::io("a tail")(io::Error::new(kind, error.to_string()))
+            Error::io("a tail")(io::Error::new(kind, error))
         }
     }
 }

@@ -29,13 +29,19 @@ struct Piece<'a> {
 /// Moves and flushes; afterwards NVMe alone holds everything that counts. Returns the bytes of frames moved.
 pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<u64> {
     let media = &examined.media;
-    let mut prover = Prover { media, marks, cursor: None };
+    let prover = || Prover { media, marks, cursor: None };
+    let alone = || {
+        let mut prover = prover();
+        write(examined, pool, &mut |piece| prover.prove(&piece))
+    };
     if media.env.threads() < 2 {
-        return write(examined, pool, &mut |piece| prover.prove(&piece));
+        return alone();
     }
     std::thread::scope(|scope| {
         let (pieces, written) = std::sync::mpsc::channel();
-        let proof = scope.spawn(move || written.iter().try_for_each(|piece| prover.prove(&piece)));
+        let mut prover = prover();
+        let prove = move || written.iter().try_for_each(|piece| prover.prove(&piece));
+        let Ok(proof) = std::thread::Builder::new().spawn_scoped(scope, prove) else { return alone() };
         let moved = write(examined, pool, &mut |piece| {
             // Nobody listens any more where a proof has failed: that error is the one that counts.
             let _failed = pieces.send(piece);

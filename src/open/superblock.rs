@@ -108,12 +108,18 @@ pub(crate) fn read_tail(path: &Path, tail: &dyn TailRead) -> Result<(Option<Open
     Ok((newest(path, slots)?, damaged))
 }
 
-/// Whether a file is something else than this log's tail, or one that was never finished: it is never replaced.
+/// Whether a file is something else than this log's tail, or one that was never finished: it is never replaced. Where memory
+/// fails below its identity or its slots, the other tells.
 pub(crate) fn is_foreign_tail(path: &Path, tail: &dyn TailRead, known: Option<&TailRecord>) -> Result<bool> {
-    let (record, damaged) = read_tail(path, tail)?;
-    let id = read_tail_id(tail)?;
-    let ours = known.is_some_and(|known| id == Some(known.id));
-    Ok(!ours && (record.is_some() || damaged))
+    let of_known = |id: &[u8; 16]| known.is_some_and(|known| *id == known.id);
+    match (read_tail(path, tail), read_tail_id(tail)) {
+        (Err(Error::Io { .. }), Ok(Some(id))) if of_known(&id) => Ok(false),
+        (Ok((Some(record), _)), Err(_)) => Ok(!record.tails.iter().any(|tail| of_known(&tail.id))),
+        (slots, id) => {
+            let ((record, damaged), id) = (slots?, id?);
+            Ok(!id.is_some_and(|id| of_known(&id)) && (record.is_some() || damaged))
+        }
+    }
 }
 
 pub(crate) fn foreign_tail(path: &Path) -> Error {

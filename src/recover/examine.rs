@@ -215,9 +215,11 @@ fn scan_lanes(media: &Arc<Media>, open: &[EpochRange], marks: &Marks) -> Result<
         }
     };
     std::thread::scope(|scope| {
-        // This thread is one of them.
+        // This thread is one of them, and does it all where there are no others to be had.
         for _ in 1..threads {
-            scope.spawn(work);
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
         }
         work();
     });

@@ -60,7 +60,7 @@ pub(crate) fn scan_lane(media: &Arc<Media>, range: &EpochRange, mark: &Watermark
     let stop = walk(&mut cursor, &mut scan);
     let (at, unreadable, misplaced, what) = match stop {
         Stop::Limit => (scan.end, false, false, String::new()),
-        Stop::Hole(at, bad) => (at, false, false, format!("{bad:?}")),
+        Stop::Hole(at, bad) => (at, may_be_unreadable(media, lane, at), false, format!("{bad:?}")),
         Stop::Misplaced(at, what) => (at, false, true, what.to_string()),
         Stop::Frame(FrameError::Fault(fault)) => (scan.end, true, false, fault.to_string()),
         Stop::Frame(FrameError::Hole(bad)) => (scan.end, false, false, format!("{bad:?}")),
@@ -160,6 +160,20 @@ fn walk(cursor: &mut LaneCursor, scan: &mut LaneScan) -> Stop {
             Err(what) => return Stop::Misplaced(at, what),
         }
     }
+}
+
+/// Whether what comes at `at`, in no segment that is known, may lie in one whose header the memory refuses.
+fn may_be_unreadable(media: &Media, lane: Lane, at: Lsn) -> bool {
+    let (board, geometry) = (&media.board, &media.geometry);
+    if !media.has_tail(lane) || board.slot_of(lane, at, geometry.slot_bytes()).is_some() {
+        return false;
+    }
+    let (tail, ring) = media.ring(lane);
+    let unknown = (0..board.slots()).filter(|slot| board.slot_first(lane, *slot).is_none());
+    let mut header = [0; SEGMENT_HEADER_BYTES];
+    unknown
+        .map(|slot| ring + slot as u64 * geometry.segment_bytes)
+        .any(|place| media.tails[tail].read(place, &mut header).is_err())
 }
 
 /// Start of the oldest segment of a ring of which every segment is in use: only then was the one before it given up. In a

@@ -87,7 +87,7 @@ fn wanted_of(plan: &Plan, kept: &Kept, object: Arc<(Object, Vec<u8>)>) -> Vec<Re
 struct Ordered<T, R, I, F> {
     tasks: I,
     work: F,
-    /// None where there is one thread: work is then done when its result is asked for.
+    /// None where there is no thread but this one: work is then done when its result is asked for.
     jobs: Option<SyncSender<(T, SyncSender<R>)>>,
     running: VecDeque<Receiver<R>>,
     ahead: usize,
@@ -115,18 +115,17 @@ where
         if threads > 1 {
             let (give, queue) = sync_channel::<(T, SyncSender<R>)>(threads);
             let queue = Arc::new(Mutex::new(queue));
-            for _ in 0..threads {
+            let started = (0..threads).map_while(|_| {
                 let queue = queue.clone();
-                scope.spawn(move || {
-                    loop {
-                        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                        let Ok((task, reply)) = job else { return };
-                        // Nobody waits any more where an earlier one failed.
-                        drop(reply.send(work(task)));
-                    }
-                });
-            }
-            jobs = Some(give);
+                let run = move || loop {
+                    let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok((task, reply)) = job else { return };
+                    // Nobody waits any more where an earlier one failed.
+                    drop(reply.send(work(task)));
+                };
+                std::thread::Builder::new().spawn_scoped(scope, run).ok()
+            });
+            jobs = (started.count() > 0).then_some(give);
         }
         Ordered { tasks, work, jobs, running: VecDeque::new(), ahead: threads }
     }

@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use tierlog_tiers::nvme::{BLOCK_BYTES, Block, NvmeFile, RunQueue};
+use tierlog_tiers::shortage::what_to_allow;
 
 use super::Pool;
 use crate::board::Water;
@@ -17,7 +18,7 @@ use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::frame::{Header, Seal, pad};
 use crate::media::Media;
 use crate::number::{Gsn, Lane, Lsn};
-use crate::read::LaneCursor;
+use crate::read::{FrameError, LaneCursor};
 
 /// Bytes of the largest run.
 const RUN_BYTES: usize = 256 << 10;
@@ -298,14 +299,19 @@ impl LaneRuns {
     }
 }
 
-/// Nothing was lost where there is only no room for another segment: the run can be tried again.
+/// Nothing was lost where there is only no room for another segment, or no descriptor: the run can be tried again.
 fn no_room(lane: Lane, error: io::Error) -> Error {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => {
             Error::NoRoom { lane, why: format!("no room for a segment of the NVMe tier: {error}") }
         }
-        _ => Error::io("a segment of the NVMe tier")(error),
+        _ => match what_to_allow(&error) {
+            Some(what) => {
+                Error::NoRoom { lane, why: format!("no segment of the NVMe tier to be had: {error}: {what}") }
+            }
+            None => Error::io("a segment of the NVMe tier")(error),
+        },
     }
 }
 
@@ -320,14 +326,18 @@ pub(crate) struct Progress {
 /// Reads every frame up to `upto`.
 ///
 /// # Errors
-/// [`Error::Corrupt`] naming the first that is not there.
+/// [`Error::Corrupt`] naming the first that is not there; what the system says where it cannot be read.
 pub(crate) fn prove(cursor: &mut LaneCursor, upto: Lsn) -> Result<()> {
     let mut frame = Vec::new();
     while cursor.at < upto {
         frame.clear();
-        if let Err(error) = cursor.frame(&mut frame) {
-            let what = format!("what was written to NVMe reads back otherwise ({error:?})");
-            return Err(Error::Corrupt { lane: cursor.lane, lsn: cursor.at, what });
+        match cursor.frame(&mut frame) {
+            Ok(_) => {}
+            Err(FrameError::System(error)) => return Err(error),
+            Err(error) => {
+                let what = format!("what was written to NVMe reads back otherwise ({error:?})");
+                return Err(Error::Corrupt { lane: cursor.lane, lsn: cursor.at, what });
+            }
         }
     }
     Ok(())

@@ -77,7 +77,9 @@ impl Pool {
     pub(crate) fn take(&self) -> io::Result<(u32, Arc<dyn NvmeFile>, bool)> {
         loop {
             let Some(number) = self.state().free.pop() else { break };
-            let file = self.nvme.open(FileName::Segment(number), true)?;
+            let opened = self.nvme.open(FileName::Segment(number), true);
+            // As good as it was.
+            let file = opened.inspect_err(|_| self.state().free.push(number))?;
             if file.len() == self.limits.segment_bytes {
                 return Ok((number, file, false));
             }

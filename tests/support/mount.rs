@@ -19,7 +19,7 @@ impl Mount {
         command
             .args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=0700"), "tierlog-test"])
             .arg(dir.path());
-        Mount::by(command, dir, None)
+        Mount::by(command, dir)
     }
 
     /// An ext4 on a loop device of that size; `None`, said and counted by the caller, where this user may not.
@@ -35,19 +35,22 @@ impl Mount {
     }
 
     fn of_image(image: tempfile::NamedTempFile) -> Option<Mount> {
-        let dir = tempfile::tempdir().unwrap();
-        let mut command = Command::new("mount");
-        command.args(["-o", "loop"]).arg(image.path()).arg(dir.path());
-        Mount::by(command, dir, Some(image))
+        let mut mount = Mount::of(image.path())?;
+        mount.image = Some(image);
+        Some(mount)
     }
 
-    fn by(
-        mut command: Command,
-        dir: tempfile::TempDir,
-        image: Option<tempfile::NamedTempFile>,
-    ) -> Option<Mount> {
+    /// What lies in that file, on a loop device.
+    pub fn of(image: &Path) -> Option<Mount> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new("mount");
+        command.args(["-o", "loop"]).arg(image).arg(dir.path());
+        Mount::by(command, dir)
+    }
+
+    fn by(mut command: Command, dir: tempfile::TempDir) -> Option<Mount> {
         match command.output() {
-            Ok(output) if output.status.success() => Some(Mount { dir, image }),
+            Ok(output) if output.status.success() => Some(Mount { dir, image: None }),
             Ok(output) => {
                 println!("SKIP: no mount here: {}", String::from_utf8_lossy(&output.stderr).trim());
                 None

@@ -7,7 +7,7 @@
 //! - [`object`]: a numbered sequence of objects
 //! - `sim` (feature): all of these simulated, to test recovery in
 //! - [`page`]: words shared between processes
-//! - [`checksum`], [`clock`], [`membarrier`]: what the engine needs of the processor
+//! - [`checksum`], [`clock`], [`membarrier`], [`shortage`]: what the engine needs of the processor and the system
 //! - [`raw`], [`heap`]: for measurements: the loop that a commit is compared with; free memory given back
 //! - [`sync`]: what threads share, std's or a model checker's
 
@@ -22,6 +22,7 @@ pub mod object;
 pub mod page;
 pub mod persist;
 pub mod raw;
+pub mod shortage;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod sync;

@@ -5,6 +5,7 @@ use std::io;
 
 use super::ObjectError;
 use super::secret::scrub;
+use crate::shortage::what_to_allow;
 
 /// An error of `store`, by its kind.
 pub(super) fn of_store(store: &str, error: &object_store::Error) -> ObjectError {
@@ -18,16 +19,17 @@ pub(super) fn of_store(store: &str, error: &object_store::Error) -> ObjectError 
         | E::UnknownConfigurationKey { .. } => true,
         other => io_kind(other).is_some_and(is_lasting),
     };
-    sort(lasting, store, error.to_string())
+    sort(lasting, store, error)
 }
 
-/// A file system's error at `store`, by its kind.
+/// What the system says while a store is set up at `store`, by its kind.
 pub(super) fn of_io(store: &str, error: &io::Error) -> ObjectError {
-    sort(is_lasting(error.kind()), store, error.to_string())
+    sort(is_lasting(error.kind()), store, error)
 }
 
-fn sort(lasting: bool, store: &str, cause: String) -> ObjectError {
-    let (store, cause) = (store.to_owned(), scrub(&cause));
+fn sort(lasting: bool, store: &str, error: &(dyn Error + 'static)) -> ObjectError {
+    let what = what_to_allow(error).map_or_else(String::new, |what| format!(": {what}"));
+    let (store, cause) = (store.to_owned(), scrub(&format!("{error}{what}")));
     match lasting {
         true => ObjectError::Refused { store, cause },
         false => ObjectError::Unavailable { store, cause },

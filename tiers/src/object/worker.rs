@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -24,6 +25,9 @@ type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 const RUNNING_MAX: usize = 32;
 /// How many more may wait: what a store that hangs can make us hold.
 const WAITING_MAX: usize = 64;
+
+/// How long a thread for blocking calls stays without one.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// The thread; it ends when this is dropped and the requests in hand are done.
 #[derive(Debug)]
@@ -45,7 +49,10 @@ pub(super) enum NoAnswer {
 impl Worker {
     /// Starts the thread.
     pub(super) fn start() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread().enable_all().thread_keep_alive(FOR_EVER).build()?;
+        // The runtime panics where it can have no thread for blocking calls; with one that stays, others may be missing.
+        let first = || runtime.spawn_blocking(|| ());
+        catch_unwind(AssertUnwindSafe(first)).map_err(|_| io::Error::from_raw_os_error(libc::EAGAIN))?;
         let (jobs, queue) = channel::<Job>(WAITING_MAX);
         let work = move || {
             runtime.block_on(run_all(queue));
