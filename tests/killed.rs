@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use support::chance::Chance;
 use support::child::{self, Voice};
+use support::count::count;
 use support::mount::Mount;
 use support::records::{Kept, all, small, viewed};
 use tierlog::{Config, Durability, Log, Medium, verify};
@@ -17,10 +18,6 @@ use tierlog::{Config, Durability, Log, Medium, verify};
 const KILLS: usize = 50;
 /// Times that the file system is cut off; TIERLOG_CUTS says otherwise.
 const CUTS: usize = 5;
-
-fn count(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |count| count.parse().unwrap())
-}
 
 fn config(dir: &Path, medium: Medium, lanes: u32) -> Config {
     let mut config = small(dir, medium);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use support::chance::Chance;
+use support::count::count;
 use support::proxy::{Fate, Proxy, bad_network};
 use support::records::all;
 use support::store::{Store, config, restored, servers};
@@ -31,7 +32,7 @@ impl Drop for End<'_> {
 /// A store that is away, slow, failing and losing answers, while a log goes on at Power and waits at Machine.
 #[test]
 fn an_outage_loses_nothing_and_disturbs_no_commit_at_power() {
-    let seconds: u64 = std::env::var("TIERLOG_OUTAGE_S").map_or(12, |text| text.parse().unwrap());
+    let seconds = count("TIERLOG_OUTAGE_S", 12) as u64;
     for store in servers("outage") {
         let place = tempfile::tempdir().unwrap();
         let proxy = Proxy::before(&store.endpoint);
@@ -127,7 +128,7 @@ fn an_outage_loses_nothing_and_disturbs_no_commit_at_power() {
 #[cfg(feature = "cli")]
 fn what_was_acknowledged_at_machine_outlives_every_machine() {
     use std::io::{BufRead, Read};
-    let losses: u32 = std::env::var("TIERLOG_LOSSES").map_or(5, |text| text.parse().unwrap());
+    let losses = count("TIERLOG_LOSSES", 5) as u32;
     let mut chance = Chance::seeded("outage", "outlives_every_machine");
     for store in servers("machines").into_iter().take(1) {
         let place = tempfile::tempdir().unwrap();

@@ -4,6 +4,8 @@
 //!
 //! Some of the pages, spread over the tail; `TIERLOG_PAGES` says how many.
 
+#[path = "../../tests/support/count.rs"]
+mod count;
 #[allow(dead_code, reason = "the tests of the engine use the rest")]
 #[path = "../../tests/support/image.rs"]
 mod image;
@@ -20,7 +22,7 @@ use tierlog_hw_tests::poison::Poisoned;
 use tierlog_hw_tests::staged::Staged;
 
 const PAGE_BYTES: u64 = 4096;
-const PAGES: u64 = 128;
+const PAGES: usize = 128;
 const LANES: u32 = 2;
 /// Records of each lane that are on NVMe, that are in the tail alone, and that are appended behind them: a lap and more.
 const DRAINED: u32 = 100;
@@ -152,9 +154,9 @@ fn every_page_of_a_crashed_log() {
         return println!("SKIP: userfaultfd cannot poison here: {error}");
     }
     drop(log);
-    let count = std::env::var("TIERLOG_PAGES").map_or(PAGES, |count| count.parse().unwrap());
     let all = std::fs::metadata(dir.path().join("tail")).unwrap().len() / PAGE_BYTES;
-    let pages: Vec<u64> = (0..count.min(all)).map(|i| i * all / count.min(all)).collect();
+    let count = all.min(count::count("TIERLOG_PAGES", PAGES) as u64);
+    let pages: Vec<u64> = (0..count).map(|i| i * all / count).collect();
     let outcomes: Vec<Outcome> = pages
         .iter()
         .map(|page| {

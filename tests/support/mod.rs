@@ -1,10 +1,11 @@
-//! What the tests of faults share: [`chance`] (seeded numbers), [`child`] (this program again, to be killed), [`image`] (the
-//! bytes of a directory), [`layout`] (where things lie on media), [`mount`] (small file systems), [`proxy`]
+//! What the tests of faults share: [`chance`] (seeded numbers), [`child`] (this program again, to be killed), [`count`]
+//! (how often), [`image`] (the bytes of a directory), [`layout`] (where things lie on media), [`mount`] (small file systems), [`proxy`]
 //! (what networks do to requests), [`records`] (small logs and what is in them), [`store`] (object stores on loopback).
 #![allow(dead_code, reason = "each file of tests uses a part")]
 
 pub mod chance;
 pub mod child;
+pub mod count;
 pub mod image;
 pub mod layout;
 pub mod mount;

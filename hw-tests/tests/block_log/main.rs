@@ -7,6 +7,8 @@
 #[allow(dead_code, reason = "the tests of the engine use the rest")]
 #[path = "../../../tests/support/chance.rs"]
 mod chance;
+#[path = "../../../tests/support/count.rs"]
+mod count;
 mod crash;
 mod device;
 #[allow(dead_code, reason = "the tests of the engine use the rest")]
@@ -29,8 +31,8 @@ use tierlog_hw_tests::staged::Staged;
 const DISK_BYTES: usize = 48 << 20;
 /// Records of each writer in a recording.
 const RECORDS: u64 = 300;
-/// Disks in sum, over three ways to a durable write; `TIERLOG_IMAGES` says otherwise.
-const IMAGES: usize = 48;
+/// Disks in sum, over five ways to a durable write; `TIERLOG_IMAGES` says otherwise.
+const IMAGES: usize = 50;
 /// Disks put together from one recording.
 const IMAGES_OF_ONE: usize = 100;
 
@@ -142,13 +144,9 @@ fn look(disk: &[u8], way: DurableWith, acked: Counts, chance: &mut Chance) -> Re
     if verified.findings.is_empty() { Ok(counts) } else { Err(format!("{:?}", verified.findings)) }
 }
 
-fn images() -> usize {
-    std::env::var("TIERLOG_IMAGES").map_or(IMAGES, |count| count.parse().unwrap())
-}
-
 fn survives(way: DurableWith, test: &str) {
     let mut chance = Chance::seeded("block_log", test);
-    let images = images().div_ceil(3);
+    let images = count::count("TIERLOG_IMAGES", IMAGES).div_ceil(5);
     let mut looked = 0;
     while looked < images {
         let Some(recording) = Recording::new(way, Durability::Power) else { return };
@@ -172,7 +170,8 @@ fn survives(way: DurableWith, test: &str) {
             looked += 1;
         }
         println!(
-            "{way:?}: {} writes, {flushes} flushes, {} acknowledgements; {count} disks, {behind} of them with more than was acknowledged",
+            "{way:?}: {} writes, {flushes} flushes, {} acknowledgements; {count} disks, {behind} with more than was \
+             acknowledged, nothing acknowledged missing",
             recording.entries.len() - flushes,
             recording.acknowledged.len()
         );
@@ -187,6 +186,16 @@ fn one_write_that_is_durable() {
 #[test]
 fn a_write_then_fdatasync() {
     survives(DurableWith::Fdatasync, "a_write_then_fdatasync");
+}
+
+#[test]
+fn one_write_that_is_polled_for() {
+    survives(DurableWith::Polled, "one_write_that_is_polled_for");
+}
+
+#[test]
+fn one_durable_write_by_io_uring() {
+    survives(DurableWith::UringDsync, "one_durable_write_by_io_uring");
 }
 
 #[test]
