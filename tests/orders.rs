@@ -1,4 +1,5 @@
-//! Real orders through `tierlog append`, killed with SIGKILL at random moments 50 times, restored from objects alone.
+//! Real orders through `tierlog append`, killed with SIGKILL at random moments 50 times, restored from objects alone, and
+//! to moments inside a replay.
 //!
 //! The orders are read from the file that `TIERLOG_ORDERS` names; a generated flow serves without it.
 #![cfg(all(feature = "cli", feature = "object"))]
@@ -6,10 +7,10 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use support::chance::Chance;
 
@@ -173,4 +174,44 @@ fn every_acknowledged_order_survives_kills_and_the_loss_of_the_machine() {
     }
     println!("{kills} kills, {acknowledged} acknowledged orders, none lost");
     assert!(acknowledged > 0);
+}
+
+/// Appends everything; after each so many acknowledgements, the moment, and what was acknowledged since the one before.
+fn moments(command: &mut Command, count: usize, acks: usize) -> Vec<(Duration, Vec<Ack>)> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut moments = Vec::new();
+    for _ in 0..count {
+        let acks = lines.by_ref().take(acks).map(|line| ack(&line.unwrap())).collect();
+        // A log's clock may be a little ahead of the system's.
+        std::thread::sleep(Duration::from_millis(20));
+        moments.push((SystemTime::now().duration_since(UNIX_EPOCH).unwrap(), acks));
+    }
+    assert!(lines.count() > 0, "it goes on behind the last moment");
+    assert!(child.wait().unwrap().success());
+    moments
+}
+
+#[test]
+fn a_replay_is_restored_to_moments_inside_it() {
+    let orders = Orders::new();
+    let place = tempfile::tempdir().unwrap();
+    let (dir, archive) = (place.path().join("log"), place.path().join("archive"));
+    let mut command = tierlog(&dir, &archive, "emulated");
+    command.args(["append", "--acks", "--rate", "30000", "--lanes-used", "2", "--batch", "3"]);
+    let moments = moments(command.arg(&orders.file), 3, 3_000);
+    let all = cat(&dir, &archive, "emulated");
+    assert_eq!(all.len(), orders.lines.len());
+    for (i, (moment, acks)) in moments.iter().enumerate() {
+        let (restored, nowhere) = (place.path().join(format!("restored-{i}")), place.path().join("nowhere"));
+        let until = format!("@{}.{:09}", moment.as_secs(), moment.subsec_nanos());
+        done(tierlog(&restored, &archive, "emulated").args(["restore", "--until-time", &until]));
+        let committed = all.partition_point(|line| u128::from(line.gsn) <= moment.as_nanos());
+        // From what was restored alone: not even the archive's address has an object.
+        assert_eq!(cat(&restored, &nowhere, "emulated"), all[..committed], "not what was committed by {until}");
+        let newest = acks.iter().map(|ack| ack.gsn).max().unwrap();
+        assert!(u128::from(newest) <= moment.as_nanos(), "acknowledged before {until}, and stamped {newest}");
+        assert!(committed > 0 && committed < all.len());
+        println!("{until}: {committed} of {} orders", all.len());
+    }
 }

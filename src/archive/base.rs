@@ -4,12 +4,14 @@ use tierlog_tiers::object::Name;
 
 use super::retry::patiently;
 use super::sequence::{Archive, PATIENCE, archive_error};
-use crate::error::{Refusal, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::{Reader, Unreadable, Writer, seal_block_of, unseal_block_of};
 use crate::number::{Gsn, LogId, Lsn};
 
 const MAGIC: [u8; 8] = *b"TIERBAS1";
-const BASE_VERSION: u32 = 1;
+const BASE_VERSION: u32 = 2;
+/// Said nothing about what was deleted.
+const FIRST_VERSION: u32 = 1;
 /// A thousand lanes.
 const BASE_BYTES_MAX: usize = 64 << 10;
 
@@ -19,6 +21,8 @@ pub(crate) struct Base {
     pub(crate) log: LogId,
     pub(crate) number: u64,
     pub(crate) starts: Vec<Lsn>,
+    /// Below this number everything but claims is deleted; from it up to `number` some of it may be there still.
+    pub(crate) swept: u64,
 }
 
 impl Base {
@@ -28,14 +32,24 @@ impl Base {
         self.starts.iter().for_each(|lsn| {
             out.u64(lsn.0);
         });
+        out.u64(self.swept);
         seal_block_of(MAGIC, BASE_VERSION, &out.0)
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let mut from = Reader(unseal_block_of(MAGIC, BASE_VERSION, bytes)?);
+        let (body, first) = match unseal_block_of(MAGIC, BASE_VERSION, bytes) {
+            Err(Unreadable::Version(FIRST_VERSION)) => {
+                (unseal_block_of(MAGIC, FIRST_VERSION, bytes)?, true)
+            }
+            body => (body?, false),
+        };
+        let mut from = Reader(body);
         let mut take = || {
             let (log, number, lanes, _) = (LogId(from.id()?), from.u64()?, from.u32()?, from.u32()?);
-            Some(Base { log, number, starts: from.many(lanes, 8, Reader::lsn)? })
+            let starts = from.many(lanes, 8, Reader::lsn)?;
+            // What the first version left behind is not looked for.
+            let swept = if first { number } else { from.u64()? };
+            Some(Base { log, number, starts, swept })
         };
         take().ok_or(Unreadable::Damaged)
     }
@@ -49,7 +63,7 @@ impl Archive {
     pub(crate) fn base(&self, log: Option<LogId>) -> Result<Base> {
         let read = || self.objects.read(Name::Base, Some(BASE_BYTES_MAX)).map_err(archive_error);
         let Some(bytes) = patiently(&*self.env, PATIENCE, read)? else {
-            return Ok(Base { log: log.unwrap_or_default(), number: 1, starts: Vec::new() });
+            return Ok(Base { log: log.unwrap_or_default(), number: 1, starts: Vec::new(), swept: 1 });
         };
         match Base::decode(&bytes) {
             Ok(base) if log.is_some_and(|log| log != base.log) => {
@@ -60,11 +74,11 @@ impl Archive {
         }
     }
 
-    /// Raises the base, so that a restore begins there; false if somebody else raised it meanwhile.
+    /// Raises the base, so that a restore begins there, or what is swept below it; false if somebody else did meanwhile.
     fn raise_base(&self, base: &Base) -> Result<bool> {
         let old = self.objects.read(Name::Base, Some(BASE_BYTES_MAX)).map_err(archive_error)?;
         if let Some(bytes) = &old
-            && Base::decode(bytes).is_ok_and(|there| there.number >= base.number)
+            && Base::decode(bytes).is_ok_and(|there| (there.number, there.swept) >= (base.number, base.swept))
         {
             return Ok(false);
         }
@@ -83,21 +97,38 @@ impl Archive {
         self.trim(&base, log, keep)
     }
 
-    /// Gives up everything before number `keep`: raises the base to it, then deletes, data first, all but claims.
-    /// Interrupted, it leaves objects that nothing reads.
+    /// Gives up everything before number `keep`: raises the base to it, then [sweeps](Archive::sweep).
     pub(super) fn trim(&self, base: &Base, log: LogId, keep: u64) -> Result<u64> {
         let Some(last) = self.head(Some(log), keep.saturating_sub(1))? else { return Ok(0) };
         if keep <= base.number {
-            return Ok(0);
+            return self.sweep(base, u64::MAX);
         }
-        let after = Base { log, number: keep, starts: last.ends };
-        if !self.raise_base(&after)? {
+        let after = Base { log, number: keep, starts: last.ends, swept: base.swept };
+        if self.raise_base(&after)? { self.sweep(&after, u64::MAX) } else { Ok(0) }
+    }
+
+    /// Deletes what lies below the base, of `numbers_max` numbers at most, data first, all but claims, and writes down that it
+    /// is gone. Interrupted, it leaves objects that nothing reads, for the next one. Returns how many went.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub(super) fn sweep(&self, base: &Base, numbers_max: u64) -> Result<u64> {
+        let upto = base.number.min(base.swept.saturating_add(numbers_max));
+        if base.swept >= upto {
             return Ok(0);
         }
         let mut deleted = 0;
-        for number in base.number..keep {
-            deleted += self.delete_cut(log, number)?;
+        for number in base.swept..upto {
+            deleted += match self.delete_cut(base.log, number) {
+                // Which data it named is not known, and it may be a claim.
+                Err(Error::Refused(refusal)) => {
+                    tracing::warn!(number, %refusal, "a damaged object below the base stays");
+                    0
+                }
+                deleted => deleted?,
+            };
         }
+        self.raise_base(&Base { swept: upto, ..base.clone() })?;
         Ok(deleted)
     }
 

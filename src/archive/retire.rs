@@ -17,11 +17,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// At a time, so that cuts need not wait long.
 const OBJECTS_MAX: u64 = 32;
 
-/// Looks at the front now and then, where retention is configured.
+/// Deletes what earlier opens gave up and left there, then looks at the front now and then, where retention is configured.
 #[derive(Debug, Default)]
 pub(super) struct Retirer {
     /// When it looks again.
     at: Duration,
+    /// Whether everything below the base is gone.
+    swept: bool,
     /// This store cannot give anything up.
     ended: bool,
 }
@@ -31,11 +33,14 @@ impl Retirer {
     /// done now is tried later.
     pub(super) fn look<T: Tail>(&mut self, engine: &Engine<T>, archiver: &Archiver, next: u64, ends: &[Lsn]) {
         let now = engine.env.now();
-        let Some(retention) = engine.config.archive.retain else { return };
         if self.ended || now < self.at {
             return;
         }
         self.at = now + LOOK_EVERY;
+        if !self.swept {
+            return self.sweep(archiver, now);
+        }
+        let Some(retention) = engine.config.archive.retain else { return };
         let needed: Vec<Lsn> =
             engine.media.lanes().map(|lane| runs::needed(&engine.marks, &engine.slots, lane).0).collect();
         let keep = Keep { retention, needed, now: Gsn(engine.order.clock().now_ns()) };
@@ -51,6 +56,25 @@ impl Retirer {
                 self.ended = matches!(error, Error::Config(_));
                 tracing::warn!(%error, "the archive keeps what might go");
             }
+        }
+    }
+}
+
+impl Retirer {
+    fn sweep(&mut self, archiver: &Archiver, now: Duration) {
+        let archive = &archiver.archive;
+        let swept = archive.base(Some(archiver.author.log)).and_then(|base| {
+            let deleted = archive.sweep(&base, OBJECTS_MAX)?;
+            Ok((deleted, base.number <= base.swept.saturating_add(OBJECTS_MAX)))
+        });
+        match swept {
+            Ok((objects, done)) => {
+                (self.swept, self.at) = (done, now);
+                if objects > 0 {
+                    tracing::info!(objects, "objects deleted that an earlier open had given up");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "objects that an earlier open had given up stay"),
         }
     }
 }

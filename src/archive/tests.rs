@@ -45,11 +45,16 @@ fn cut() -> Object {
 }
 
 fn base() -> Base {
-    Base { log: LogId([0xa1; 16]), number: 7, starts: vec![Lsn(64), Lsn(192)] }
+    Base { log: LogId([0xa1; 16]), number: 7, starts: vec![Lsn(64), Lsn(192)], swept: 5 }
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits = text.trim().as_bytes().chunks(2);
+    digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 #[test]
@@ -74,6 +79,8 @@ fn what_is_written_is_read_and_another_version_is_refused() {
         }
     }
     assert_eq!(Base::decode(&base().encode()), Ok(base()));
+    let first = unhex(include_str!("golden/base-1.hex"));
+    assert_eq!(Base::decode(&first), Ok(Base { swept: 7, ..base() }), "as the first version wrote it");
     let name = cut().data_name(1);
     assert_eq!(Name::Data(name).to_string(), "data/0000000002-0000000000000009/00000000000000000007-000001");
 }

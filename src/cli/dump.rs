@@ -40,10 +40,10 @@ pub(super) struct DumpArgs {
     #[arg(long, value_name = "LSN", value_parser = lsn)]
     lsn_to: Option<Lsn>,
     /// Frames of batches stamped at or above
-    #[arg(long, value_name = "GSN", value_parser = gsn, conflicts_with = "since")]
+    #[arg(long, value_name = "GSN", value_parser = selection::gsn, conflicts_with = "since")]
     gsn_from: Option<Gsn>,
     /// Frames of batches stamped at or below
-    #[arg(long, value_name = "GSN", value_parser = gsn, conflicts_with = "until")]
+    #[arg(long, value_name = "GSN", value_parser = selection::gsn, conflicts_with = "until")]
     gsn_to: Option<Gsn>,
     /// Frames of batches committed at this moment or later
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
@@ -67,10 +67,6 @@ pub(super) struct DumpArgs {
 
 fn lsn(text: &str) -> Result<Lsn, std::num::ParseIntError> {
     text.parse().map(Lsn)
-}
-
-fn gsn(text: &str) -> Result<Gsn, std::num::ParseIntError> {
-    text.parse().map(Gsn)
 }
 
 /// One frame, as it is printed.

@@ -2,7 +2,7 @@
 //!
 //! Contents: `args` (the command line), `settings` (from flags and TOML to a configuration), `ending` (exit
 //! statuses), `input` and `output` (records in and out), `selection` and `format` (which records are
-//! read, and how they are printed), `objects` (what an archive holds), `latency` and `figures` (what was measured, for
+//! read, and how they are printed), `cut_at` (a place in every lane), `objects` (what an archive holds), `latency` and `figures` (what was measured, for
 //! people), and the commands:
 //! `append`, `cat`, `follow`, `info`, `ls`, `dump`, `verify`, `repair`, `restore`, `probe-store`, `mark`, `slot`,
 //! `checkpoint`, `bench`, `demo`, `doctor`, `completions`, `man`.
@@ -16,6 +16,7 @@ mod bench;
 mod cat;
 mod checkpoint;
 mod completions;
+mod cut_at;
 mod demo;
 mod doctor;
 mod dump;

@@ -28,7 +28,7 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 #[command(after_help = EXAMPLES)]
 pub(super) struct RestoreArgs {
     /// Up to the last batch with this stamp or a lower one
-    #[arg(long, value_name = "GSN", group = "until", value_parser = gsn)]
+    #[arg(long, value_name = "GSN", group = "until", value_parser = selection::gsn)]
     until_gsn: Option<Gsn>,
     /// Up to this moment: 2026-11-21T06:20:34.123Z (UTC), or seconds since 1970 behind an @
     #[arg(long, value_name = "TIME", group = "until", value_parser = moment::parse)]
@@ -45,10 +45,6 @@ pub(super) struct RestoreArgs {
     /// What was restored as JSON
     #[arg(long)]
     json: bool,
-}
-
-fn gsn(text: &str) -> Result<Gsn, std::num::ParseIntError> {
-    text.parse().map(Gsn)
 }
 
 #[derive(Serialize)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ending::Failure;
-use crate::number::Lane;
+use crate::number::{Gsn, Lane};
 use crate::read::{Cut, LaneReader, Merged, Record};
 use crate::view::View;
 
@@ -26,6 +26,10 @@ pub(super) struct Selection {
 
 pub(super) fn lane(text: &str) -> Result<Lane, std::num::ParseIntError> {
     text.parse().map(Lane)
+}
+
+pub(super) fn gsn(text: &str) -> Result<Gsn, std::num::ParseIntError> {
+    text.parse().map(Gsn)
 }
 
 impl Selection {

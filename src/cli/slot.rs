@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::cut_at::CutAt;
 use super::ending::{Outcome, Status};
 use super::figures::{count, parse_bytes};
 use super::{moment, output};
@@ -14,13 +15,14 @@ const EXAMPLES: &str = "\
 Examples:
   tierlog slot --dir /srv/log list
   tierlog slot --dir /srv/log create billing --bytes-max 10G --ms-max 86400000
+  tierlog slot --dir /srv/log advance billing --at-mark invoiced
   tierlog slot --dir /srv/log drop billing";
 
-/// Lists, makes and drops slots: names under which consumers hold trimming back
+/// Lists, makes, advances and drops slots: names under which consumers hold trimming back
 ///
 /// A slot keeps what its consumer has not read yet, over restarts, until it is advanced (Slot::advance), dropped, or broken
-/// by its limit, so that the disk does not fill. `list` works beside the process that appends; `create` and `drop` open
-/// the log, and beside that process are refused: it does it by itself (Log::create_slot, Log::drop_slot).
+/// by its limit, so that the disk does not fill. `list` works beside the process that appends; the others open the log,
+/// and beside that process are refused: it does it by itself (Log::create_slot, Slot::advance, Log::drop_slot).
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct SlotArgs {
@@ -47,6 +49,13 @@ enum SlotCommand {
         #[arg(long, value_name = "MS", default_value_t = 0, hide_default_value = true)]
         ms_max: u64,
     },
+    /// Moves a slot up: what lies before has been read. Never back
+    Advance {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        at: CutAt,
+    },
     /// Takes a slot away
     Drop {
         /// Its name
@@ -65,6 +74,17 @@ pub(super) fn run(args: &SlotArgs, mut config: Config) -> Outcome {
             let made = log.create_slot(name, limit).map(drop);
             log.close()?;
             made.map_err(Into::into).map(|()| Status::Done)
+        }
+        SlotCommand::Advance { name, at } => {
+            let (log, _) = Log::open(config)?;
+            let advanced = at.find(&log).and_then(|cut| {
+                let slot = log.slot(name)?;
+                slot.advance(&cut)?;
+                Ok(slot.position()?)
+            });
+            log.close()?;
+            output::say(format_args!("{name} stands at {}", advanced?))?;
+            Ok(Status::Done)
         }
         SlotCommand::Drop { name } => {
             let (log, _) = Log::open(config)?;

@@ -132,7 +132,7 @@ fn slots_and_checkpoints_from_the_command_line() {
     place.run(&["slot", "create", "small", "--bytes-max", "64K"]).refused(2, "checkpoint first");
     let info = place.run(&["info", "--json"]).json();
     assert_eq!(info["lanes"][0]["held_by"], "checkpoint");
-    place.run(&["checkpoint"]).refused(2, "<--at <CUT>|--at-mark <NAME>>");
+    place.run(&["checkpoint"]).refused(2, "<--at <CUT>|--at-mark <NAME>|--at-gsn <GSN>>");
     place.run(&["checkpoint", "--at-mark", "none"]).refused(2, "no mark");
     place.run(&["checkpoint", "--at-mark", "all"]).done();
     let info = place.run(&["info"]).text();
@@ -146,6 +146,15 @@ fn slots_and_checkpoints_from_the_command_line() {
         (1, Some("billing"), Some(1 << 30))
     );
     assert_eq!(crate::tierlog::records(&place, &[]).len(), 400);
+    assert!(place.run(&["slot", "advance", "billing"]).err.contains("--at-gsn"));
+    place.run(&["slot", "advance", "none", "--at-mark", "all"]).refused(1, "no slot");
+    let held = |slot: &Value| slot["held_bytes"].as_u64().unwrap();
+    let half = crate::tierlog::records(&place, &[])[200]["gsn"].to_string();
+    assert!(place.run(&["slot", "advance", "billing", "--at-gsn", &half]).text().starts_with("billing stands at 0:"));
+    let there = crate::tierlog::records(&place, &[]).len();
+    assert_eq!(there, 199, "what was read may go");
+    let advanced = lines(&place.run(&["slot", "list", "--json"]).text());
+    assert!(held(&advanced[0]) < held(&slots[0]) && held(&advanced[0]) > 0);
     place.run(&["slot", "drop", "billing"]).done();
     place.run(&["slot", "drop", "billing"]).refused(1, "no slot");
     assert!(place.run(&["slot", "list"]).text().is_empty());
