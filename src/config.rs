@@ -217,6 +217,13 @@ pub struct ArchiveConfig {
     /// How long objects are kept that no checkpoint and no slot needs any more: `bytes_max` counts frames before they are
     /// packed. Default: all are, until `Log::trim_archive`.
     pub retain: Option<Retention>,
+    /// Frames that the archive may hold, in bytes before they are packed; 0, the default: as many as there are. Beyond it
+    /// nothing is archived until something is given up: see `retain` and `Log::trim_archive`. Meanwhile commits at `Machine`
+    /// do as `tail.when_full` says, and NVMe keeps what is not archived.
+    pub quota_bytes: u64,
+    /// How fast the scrubber reads the archive, in bytes of frames, to find damage before it is needed; 0, the default, for
+    /// not at all: reading may cost money. As often as that of NVMe.
+    pub scrub_bytes_per_second: u64,
     /// How long a request may take before it counts as unanswered, in milliseconds; default 30,000.
     pub answer_ms_max: u64,
 }
@@ -235,7 +242,9 @@ impl ArchiveConfig {
     }
 
     pub(crate) fn cut_bytes(&self) -> u64 {
-        or(self.cut_bytes_max, 64 << 20).max(self.object_bytes() as u64)
+        let most = or(self.cut_bytes_max, 64 << 20).max(self.object_bytes() as u64);
+        // What the quota can never take is not put together.
+        if self.quota_bytes == 0 { most } else { most.min(self.quota_bytes / 4) }
     }
 
     pub(crate) fn uploads(&self) -> usize {

@@ -131,6 +131,12 @@ pub enum Error {
         /// What stands in the way.
         why: String,
     },
+    /// Neither the quota nor the file system has room for another segment, which a mark may need. Nothing was written.
+    #[error("{why}; nothing was marked: make room and mark again")]
+    NoRoomToMark {
+        /// What stands in the way.
+        why: String,
+    },
     /// A record or a batch above its limit; the writer is unharmed.
     #[error("a {what} of {bytes} bytes is above the limit of {bytes_max} for this log's tail segments")]
     TooLarge {
@@ -246,9 +252,11 @@ impl Error {
     /// What the caller can do.
     pub fn remedy(&self) -> Remedy {
         match self {
-            Error::Full { .. } | Error::NoRoom { .. } | Error::NoLane { .. } | Error::Archive(_) => {
-                Remedy::Retry
-            }
+            Error::Full { .. }
+            | Error::NoRoom { .. }
+            | Error::NoRoomToMark { .. }
+            | Error::NoLane { .. }
+            | Error::Archive(_) => Remedy::Retry,
             Error::TooLarge { .. } | Error::Config(_) | Error::FarAhead { .. } | Error::NotKept { .. } => {
                 Remedy::Change
             }

@@ -21,7 +21,7 @@ use crate::read::{Cut, LaneReader, Merged, batch_start, seek};
 use crate::reaper::Reaper;
 use crate::repair::Scrubber;
 use crate::report::{LaneMetrics, LaneWatermarks, Media, Metrics};
-use crate::runs::{Drainer, Keeper, RunLocks};
+use crate::runs::{Drainer, Keeper, RunLocks, is_full};
 use crate::shared::Shared;
 use crate::slot::{Slot, SlotInfo, SlotLimit};
 use crate::writer::Writer;
@@ -87,7 +87,8 @@ impl<H: Host> Log<H> {
             }
         }
         self.start("tierlog-keeper".into(), None, Keeper::new(engine.clone()))?;
-        if engine.config.nvme.scrub_bytes_per_second > 0 {
+        let config = &engine.config;
+        if config.nvme.scrub_bytes_per_second > 0 || config.archive.scrub_bytes_per_second > 0 {
             self.start("tierlog-scrubber".into(), None, Scrubber::new(engine.clone()))?;
         }
         self.start("tierlog-reaper".into(), None, Reaper(engine.clone()))?;
@@ -214,8 +215,17 @@ impl<H: Host> Log<H> {
     /// restored to it. Takes a free lane for as long as it lasts; [`Writer::mark`] is for those who have one.
     ///
     /// # Errors
-    /// As for [`Writer::mark`] and [`Writer::commit`]; [`Error::NoLane`] when every lane has its writer.
+    /// As for [`Writer::mark`] and [`Writer::commit`]; [`Error::NoLane`] when every lane has its writer;
+    /// [`Error::NoRoomToMark`] rather than a mark that is written and not durable.
     pub fn mark(&self, name: &str) -> Result<Commit> {
+        self.same_process()?;
+        let pool = &self.engine.pool;
+        if pool.free() == 0 {
+            pool.prepare(1).map_err(|error| match is_full(&error) {
+                true => Error::NoRoomToMark { why: error.to_string() },
+                false => Error::io("a segment of the NVMe tier")(error),
+            })?;
+        }
         let mut writer = self.writer()?;
         writer.mark(name)?;
         writer.commit(Durability::Power)
@@ -240,7 +250,9 @@ impl<H: Host> Log<H> {
         self.same_process()?;
         let archiver = self.engine.archiver.as_ref();
         let archiver = archiver.ok_or_else(|| Error::Config("no archive is configured".into()))?;
+        let alone = archiver.alone();
         let deleted = archiver.archive.trim_before(self.id(), before);
+        drop(alone);
         self.engine.media.look_at_archive_again();
         deleted
     }

@@ -207,6 +207,21 @@ impl Media {
         Ok(reader.clone())
     }
 
+    /// Asks the archive, and once more where something in front of it was given up meanwhile.
+    pub(crate) fn ask_archive<T>(
+        &self,
+        ask: impl Fn(&ArchiveReader) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let Some(reader) = self.archive_reader()? else { return Ok(None) };
+        match ask(&reader) {
+            Err(Error::Refused(_)) if reader.is_behind()? => {
+                self.look_at_archive_again();
+                self.archive_reader()?.map_or(Ok(None), |reader| ask(&reader))
+            }
+            answer => answer,
+        }
+    }
+
     /// What a crash of the machine cannot take back any more.
     pub(crate) fn stable(&self, lane: Lane) -> Lsn {
         if self.visible_first { self.board.water(lane, Water::Stable) } else { self.board.published(lane) }

@@ -185,11 +185,14 @@ fn walk_frames(mut cursor: LaneCursor, limit: Lsn) -> Walked {
 fn verify_archive(config: &Config, log: LogId, into: &mut Verified) -> Result<()> {
     let host = Arc::new(Machine::detect());
     let Some(archive) = Archive::open(&host, &config.archive)? else { return Ok(()) };
-    match check_objects(&archive, log) {
-        Ok(checked) => into.objects = checked.objects,
-        Err(error @ (Error::Corrupt { .. } | Error::Refused(_))) => {
-            into.findings.push(Finding { tier: "archive", lane: None, lsn: None, what: error.to_string() });
+    let finding = |what: Error| Finding { tier: "archive", lane: None, lsn: None, what: what.to_string() };
+    match check_objects(&archive, log, &mut |_| true) {
+        Ok(checked) => {
+            into.objects = checked.objects;
+            into.findings.extend(checked.harms.into_iter().map(|harm| finding(harm.what)));
         }
+        // The base itself.
+        Err(error @ (Error::Corrupt { .. } | Error::Refused(_))) => into.findings.push(finding(error)),
         Err(error) => return Err(error),
     }
     Ok(())

@@ -19,7 +19,7 @@ use crate::geometry::Geometry;
 use crate::host::Machine;
 use crate::mark::{self, Mark};
 use crate::media::{Horizon, Media};
-use crate::number::{Gsn, Lane, LogId, Lsn, Position};
+use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn, Position};
 use crate::open::{self, NoTail, Superblock};
 use crate::read::{Cut, LaneReader, Merged, seek};
 use crate::recover::{Inputs, examine, live_ranges};
@@ -211,6 +211,11 @@ impl View {
     pub fn segments(&self) -> Vec<(Lane, usize)> {
         let catalogue = self.media.catalogue();
         self.media.lanes().map(|lane| (lane, catalogue.of_lane(lane).len())).collect()
+    }
+
+    /// The newest open of this directory.
+    pub(crate) fn opened(&self) -> (Epoch, Incarnation) {
+        (self.record.epoch, self.record.incarnation)
     }
 
     pub(crate) fn media(&self) -> &Arc<Media> {

@@ -208,7 +208,11 @@ fn a_replay_is_restored_to_moments_inside_it() {
         done(tierlog(&restored, &archive, "emulated").args(["restore", "--until-time", &until]));
         let committed = all.partition_point(|line| u128::from(line.gsn) <= moment.as_nanos());
         // From what was restored alone: not even the archive's address has an object.
-        assert_eq!(cat(&restored, &nowhere, "emulated"), all[..committed], "not what was committed by {until}");
+        assert_eq!(
+            cat(&restored, &nowhere, "emulated"),
+            all[..committed],
+            "not what was committed by {until}"
+        );
         let newest = acks.iter().map(|ack| ack.gsn).max().unwrap();
         assert!(u128::from(newest) <= moment.as_nanos(), "acknowledged before {until}, and stamped {newest}");
         assert!(committed > 0 && committed < all.len());

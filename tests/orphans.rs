@@ -26,7 +26,8 @@ fn cuts(store: &Path) -> Vec<u64> {
     let names = std::fs::read_dir(store.join("seq")).unwrap().map(|entry| entry.unwrap().path());
     // docs/FORMAT.md: the kind stands 20 bytes into the body.
     let is_cut = |path: &PathBuf| std::fs::read(path).is_ok_and(|bytes| bytes[44] == 2);
-    let numbers = names.filter(is_cut).map(|path| path.file_name().unwrap().to_str().unwrap().parse().unwrap());
+    let numbers =
+        names.filter(is_cut).map(|path| path.file_name().unwrap().to_str().unwrap().parse().unwrap());
     let mut numbers: Vec<u64> = numbers.collect();
     numbers.sort();
     numbers
@@ -66,14 +67,19 @@ fn a_trim_that_was_killed_behind_the_base_leaves_nothing_for_good() {
     let mut interrupted = 0;
     for _ in 0..4 {
         let given_up = base_of(&store);
-        child::end_after(&mut child::command("gives_up_until_killed", &task), "archived", Duration::ZERO, |child| {
-            let until = Instant::now() + Duration::from_secs(60);
-            while base_of(&store) == given_up {
-                assert!(Instant::now() < until, "the base was never raised");
-            }
-            child.kill().unwrap();
-            child.wait().unwrap();
-        });
+        child::end_after(
+            &mut child::command("gives_up_until_killed", &task),
+            "archived",
+            Duration::ZERO,
+            |child| {
+                let until = Instant::now() + Duration::from_secs(60);
+                while base_of(&store) == given_up {
+                    assert!(Instant::now() < until, "the base was never raised");
+                }
+                child.kill().unwrap();
+                child.wait().unwrap();
+            },
+        );
         let (base, left) = (base(&store), cuts(&store));
         let orphans = left.iter().filter(|number| **number < base).count();
         interrupted += usize::from(orphans > 0);

@@ -178,6 +178,45 @@ fn a_reader_goes_from_objects_to_the_tail_and_follows_and_finds_its_place_by_sta
 }
 
 #[test]
+fn readers_of_the_archive_are_told_what_was_given_up_and_what_is_damaged() {
+    let place = tempfile::tempdir().unwrap();
+    let store = place.path().join("store");
+    let config = config(&place.path().join("log"), &store);
+    let (log, _) = Log::open(config.clone()).unwrap();
+    let stamps = write(&log, 60, 9_000);
+    let written = all(&log);
+    drained(&log);
+    log.checkpoint(&log.seek(stamps[58]).unwrap()).unwrap();
+    let view = View::open(&config).unwrap();
+    let mut reader = view.reader(&Cut::start()).unwrap();
+    assert!(reader.next().unwrap().is_some());
+    log.trim_archive(stamps[40]).unwrap();
+    let error = loop {
+        match reader.next() {
+            Ok(record) => assert!(record.is_some(), "it was given up"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::Trimmed { .. }), "{error}");
+    // From where it begins by now.
+    let (kept, error) = drain(view.reader(&Cut::start()));
+    assert!(error.is_none() && written.ends_with(&kept) && kept.len() < written.len(), "{error:?}");
+    // Only the archive has it, and not any more.
+    let victim = objects(&store, "seq").into_iter().find(|path| {
+        let bytes = std::fs::read(path).unwrap();
+        let number: u64 = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        number > 25 && bytes[44] == 2
+    });
+    let victim = victim.unwrap();
+    let mut bytes = std::fs::read(&victim).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&victim, bytes).unwrap();
+    let (_, error) = drain(View::open(&config).unwrap().reader(&Cut::start()));
+    let error = error.expect("an object that is damaged").to_string();
+    assert!(error.contains(victim.file_name().unwrap().to_str().unwrap()), "{error}");
+}
+
+#[test]
 fn a_view_of_a_log_that_never_came_to_archive_reads_what_is_here() {
     let place = tempfile::tempdir().unwrap();
     let config = config(&place.path().join("log"), &place.path().join("store"));

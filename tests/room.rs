@@ -27,8 +27,15 @@ fn narrow(dir: &Path, medium: Medium) -> Config {
 /// Commits records until one is refused.
 fn commit_until_refused(writer: &mut Writer, from: u32) -> (u32, Error) {
     for n in from..100_000 {
-        if let Err(error) = writer.append(n, &record(n)).and_then(|_| writer.commit(Durability::Power)) {
-            return (n, error);
+        let mut commit = || writer.append(n, &record(n)).and_then(|_| writer.commit(Durability::Power));
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            match commit() {
+                Ok(_) => break,
+                // Slow, and not full.
+                Err(Error::Full { why, .. }) if why.is_empty() && Instant::now() < until => {}
+                Err(error) => return (n, error),
+            }
         }
     }
     panic!("never full");
@@ -99,6 +106,27 @@ fn on_an_ordinary_tail_a_commit_without_room_is_kept_for_the_next_one() {
     let there = numbers(&reopened(&config));
     assert_eq!(there.last(), Some(&(full + 1)));
     assert_eq!(there, (there[0]..=full + 1).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_log_at_its_quota_refuses_a_mark_before_it_is_written() {
+    for medium in [Medium::Emulated, Medium::File] {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, _) = Log::open(narrow(dir.path(), medium)).unwrap();
+        let (full, _) = commit_until_refused(&mut log.writer().unwrap(), 0);
+        let error = log.mark("too late").unwrap_err();
+        assert!(matches!(error, Error::NoRoomToMark { .. }) && error.remedy() == Remedy::Retry, "{error:?}");
+        assert!(error.to_string().contains("nvme.quota_bytes"), "{error}");
+        assert!(log.marks().unwrap().is_empty() && full > 100, "nothing was written");
+        checkpoint_at_half(&log);
+        let until = Instant::now() + Duration::from_secs(10);
+        while let Err(error) = log.mark("in time") {
+            let waits =
+                matches!(error, Error::NoRoomToMark { .. } | Error::NoRoom { .. } | Error::Full { .. });
+            assert!(waits && Instant::now() < until, "{error}");
+        }
+        assert!(log.marks().unwrap().iter().all(|mark| mark.name == "in time"));
+    }
 }
 
 #[test]

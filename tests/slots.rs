@@ -114,6 +114,44 @@ fn a_slot_beyond_its_limit_is_broken_and_its_holder_is_told() {
     }
 }
 
+/// A consumer that stands still on a small disk: without a limit the log is full, and says who holds it; with one below the
+/// quota the slot is broken, and the log never is.
+#[test]
+fn a_slot_held_for_long_fills_the_quota_or_is_broken_before() {
+    for limit in [0, 600 << 10] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = config(dir.path());
+        (config.nvme.quota_bytes, config.tail.full_wait_ms_max) = (2 << 20, 2_000);
+        let (log, _) = Log::open(config.clone()).unwrap();
+        let slot = log.create_slot("slow", SlotLimit { bytes_max: limit, ms_max: 0 }).unwrap();
+        let mut writer = log.writer().unwrap();
+        let record = |n: u32| n.to_le_bytes().repeat(1_000);
+        let mut commit = |n| writer.append(n, &record(n)).and_then(|_| writer.commit(Durability::Power));
+        let newest = || log.seek(tierlog::Gsn(u64::MAX)).unwrap();
+        let refused = (0..1_500).find_map(|n| {
+            if n % 20 == 19 {
+                log.checkpoint(&newest()).unwrap();
+            }
+            commit(n).err().map(|error| (n, error))
+        });
+        assert!(log.metrics().nvme_bytes + log.metrics().reserve_bytes <= 2 << 20);
+        let Some((full, error)) = refused else {
+            assert!(limit > 0, "three times the quota, and never full");
+            assert!(matches!(slot.position(), Err(Error::SlotBroken { .. })));
+            assert_eq!(log.metrics().slots_broken, 1);
+            continue;
+        };
+        assert!(limit == 0 && matches!(error, Error::Full { .. }), "{error}");
+        let held = View::open(&config).unwrap().holds();
+        assert!(held.iter().any(|(_, _, by)| *by == HeldBy::Slot("slow".into())), "{held:?}");
+        let there = all(&log);
+        assert_eq!(there.iter().map(|kept| kept.stream).collect::<Vec<_>>(), (0..full).collect::<Vec<_>>());
+        // The consumer reads on: so does the log.
+        slot.advance(&newest()).unwrap();
+        within("it goes on", || commit(full).is_ok());
+    }
+}
+
 #[test]
 fn slots_advance_to_what_is_stable_only() {
     let dir = tempfile::tempdir().unwrap();

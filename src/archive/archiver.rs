@@ -8,7 +8,7 @@ use tierlog_tiers::sync::{Mutex, MutexGuard};
 
 use super::object::{Author, Run};
 use super::sequence::{Archive, Claimed};
-use crate::config::ArchiveConfig;
+use crate::config::{Config, WhenFull};
 use crate::durability::Commit;
 use crate::error::{Error, Result};
 use crate::host::Bell;
@@ -30,6 +30,10 @@ pub(crate) struct Archiver {
     rate: u64,
     /// How long a commit waits for `Machine`; zero for ever.
     wait_max: Duration,
+    /// The same while the archive is full.
+    full_wait_max: Duration,
+    /// Held by whoever deletes objects, or makes one anew.
+    alone: Mutex<()>,
     /// Rings when something is archived, or nothing will be any more.
     changed: Bell,
     /// Rings when somebody waits, or the log ends.
@@ -48,6 +52,8 @@ struct State {
     ended: Option<Error>,
     /// The last error of the store, while it lasts.
     trouble: Option<String>,
+    /// The quota leaves no room for what is to be written next.
+    full: bool,
     counts: ArchiveCounts,
     /// When the next bytes may be sent.
     send_at: Duration,
@@ -59,17 +65,35 @@ impl Archiver {
         author: Author,
         claimed: Claimed,
         archived: Vec<Lsn>,
-        config: &ArchiveConfig,
+        config: &Config,
     ) -> Self {
+        let full_wait_max = match config.tail.when_full {
+            WhenFull::Block => Duration::ZERO,
+            WhenFull::Refuse | WhenFull::Throttle => {
+                Duration::from_millis(config.tail.full_wait_ms_max.max(1))
+            }
+        };
+        let config = &config.archive;
         let state = Mutex::new(State { archived, ..State::default() });
         let (changed, wanted) = (Bell::default(), Arc::default());
         let (rate, wait_max) =
             (config.bytes_per_second_max, Duration::from_millis(config.machine_wait_ms_max));
-        Archiver { archive, author, claimed, state, rate, wait_max, changed, wanted }
+        let alone = Mutex::default();
+        Archiver { archive, author, claimed, state, rate, wait_max, full_wait_max, alone, changed, wanted }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nobody else deletes objects, or makes one anew, as long as this is held.
+    pub(crate) fn alone(&self) -> MutexGuard<'_, ()> {
+        self.alone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the quota leaves room for what is to be written next.
+    pub(super) fn has_room(&self, has_room: bool) {
+        self.state().full = !has_room;
     }
 
     pub(crate) fn objects(&self) -> &dyn Objects {
@@ -109,7 +133,9 @@ impl Archiver {
                 break Err(error.clone());
             }
             let waited = env.now() - since;
-            if !self.wait_max.is_zero() && waited >= self.wait_max {
+            let bounds = [Some(self.wait_max), state.full.then_some(self.full_wait_max)];
+            let wait_max = bounds.into_iter().flatten().filter(|bound| !bound.is_zero()).min();
+            if wait_max.is_some_and(|wait_max| waited >= wait_max) {
                 let (ms, why) = (waited.as_millis(), state.trouble.clone().unwrap_or_default());
                 break Err(Error::Archive(format!(
                     "not acknowledged by the archive within {ms} ms, and durable at Power: it will be archived when \
@@ -117,7 +143,7 @@ impl Archiver {
                 )));
             }
             drop(state);
-            let left = if self.wait_max.is_zero() { LOOK_EVERY } else { self.wait_max - waited };
+            let left = wait_max.map_or(LOOK_EVERY, |wait_max| wait_max - waited);
             env.listen(&self.changed, heard, LOOK_EVERY.min(left));
         };
         self.state().waiting -= 1;
@@ -178,7 +204,7 @@ impl Archiver {
         let mut state = self.state();
         state.counts.failures += 1;
         if state.trouble.is_none() {
-            tracing::warn!(cause, "the object store does not answer; trying again");
+            tracing::warn!(cause, "archiving waits; trying again");
         }
         state.trouble = Some(cause.to_owned());
     }

@@ -38,9 +38,7 @@ impl Base {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
         let (body, first) = match unseal_block_of(MAGIC, BASE_VERSION, bytes) {
-            Err(Unreadable::Version(FIRST_VERSION)) => {
-                (unseal_block_of(MAGIC, FIRST_VERSION, bytes)?, true)
-            }
+            Err(Unreadable::Version(FIRST_VERSION)) => (unseal_block_of(MAGIC, FIRST_VERSION, bytes)?, true),
             body => (body?, false),
         };
         let mut from = Reader(body);
@@ -72,6 +70,19 @@ impl Archive {
             Ok(base) => Ok(base),
             Err(unreadable) => Err(self.unreadable(Name::Base, unreadable, BASE_VERSION)),
         }
+    }
+
+    /// Where the archive begins in each lane.
+    ///
+    /// # Errors
+    /// As for [`base`](Archive::base).
+    pub(super) fn starts(&self, log: LogId) -> Result<Vec<Lsn>> {
+        let base = self.base(Some(log))?;
+        if !base.starts.is_empty() {
+            return Ok(base.starts);
+        }
+        // Nothing was given up yet: the first object is a claim, which says where the lanes began.
+        Ok(self.head(Some(log), base.number)?.ok_or_else(|| self.missing(base.number))?.ends)
     }
 
     /// Raises the base, so that a restore begins there, or what is swept below it; false if somebody else did meanwhile.

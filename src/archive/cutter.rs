@@ -14,7 +14,7 @@ use tierlog_tiers::tail::Tail;
 use super::archiver::Archiver;
 use super::object::{Body, Cut, Object};
 use super::plan::{Frames, Plan, Planner};
-use super::retire::Retirer;
+use super::retire::{Retirer, held_bytes};
 use super::retry::Backoff;
 use super::sequence::archive_error;
 use super::upload::Upload;
@@ -59,14 +59,18 @@ impl<T: Tail> ArchiveWorker<T> {
             Some(cutter) => cutter,
             None => {
                 self.archiver.collect_orphans();
+                self.retirer.sweep(&self.archiver);
                 self.cutter.insert(Cutter::new(&self.engine, &self.archiver)?)
             }
         };
-        let cut = cutter.cut(&self.engine, &self.archiver)?;
-        if cutter.under_way.is_none() && !self.engine.stop.is_signalled() {
+        let cut = cutter.cut(&self.engine, &self.archiver);
+        if cutter.full {
+            self.retirer.hurry();
+        }
+        if (cutter.under_way.is_none() || cutter.full) && !self.engine.stop.is_signalled() {
             self.retirer.look(&self.engine, &self.archiver, cutter.next, &cutter.ends);
         }
-        Ok(cut)
+        cut
     }
 
     /// How long until a cut is due; zero if it is.
@@ -154,12 +158,18 @@ struct Cutter {
     ends: Vec<Lsn>,
     next: u64,
     under_way: Option<UnderWay>,
+    /// Where the archive begins in each lane, as far as it was asked.
+    starts: Vec<Lsn>,
+    /// What is under way waits for room.
+    full: bool,
 }
 
 /// An object on its way.
 struct UnderWay {
     plan: Plan,
     upload: Upload,
+    /// The quota has room for it.
+    admitted: bool,
     /// Encoded, and perhaps written already: the answer may have been lost.
     body: Option<Vec<u8>>,
 }
@@ -169,24 +179,24 @@ impl Cutter {
         let ends = archiver.archived();
         let planner = Planner::new(engine, &ends)?;
         let next = archiver.claimed.number + 1;
-        Ok(Cutter { planner, frames: Frames::default(), ends, next, under_way: None })
+        let (frames, starts) = (Frames::default(), Vec::new());
+        Ok(Cutter { planner, frames, ends, next, under_way: None, starts, full: false })
     }
 
     /// Goes on with the next object; false if there is nothing to write.
     fn cut<T: Tail>(&mut self, engine: &Engine<T>, archiver: &Archiver) -> Result<bool> {
-        let under_way = match self.under_way.as_mut() {
-            Some(under_way) => under_way,
-            None => {
-                archiver.cutting();
-                let plan = self.planner.plan(engine, engine.config.archive.cut_bytes())?;
-                if plan.runs.is_empty() {
-                    return Ok(false);
-                }
-                self.frames.begin();
-                let upload = Upload::new(archiver.author, self.next);
-                self.under_way.insert(UnderWay { plan, upload, body: None })
+        if self.under_way.is_none() {
+            archiver.cutting();
+            let plan = self.planner.plan(engine, engine.config.archive.cut_bytes())?;
+            if plan.runs.is_empty() {
+                return Ok(false);
             }
-        };
+            self.frames.begin();
+            let (upload, admitted) = (Upload::new(archiver.author, self.next), false);
+            self.under_way = Some(UnderWay { plan, upload, admitted, body: None });
+        }
+        self.admit(engine, archiver)?;
+        let Some(under_way) = self.under_way.as_mut() else { return Ok(false) };
         if under_way.body.is_none() {
             let UnderWay { plan, upload, .. } = under_way;
             if !upload.go_on(engine, archiver, plan, &mut self.frames)? {
@@ -211,6 +221,33 @@ impl Cutter {
             under_way.body = Some(body);
         }
         self.seal(engine, archiver)
+    }
+
+    /// Lets what is under way begin once the quota has room for it.
+    fn admit<T: Tail>(&mut self, engine: &Engine<T>, archiver: &Archiver) -> Result<()> {
+        let quota = engine.config.archive.quota_bytes;
+        let Some(under_way) = self.under_way.as_mut().filter(|under_way| !under_way.admitted) else {
+            return Ok(());
+        };
+        let more = under_way.plan.bytes;
+        let fits = |starts: &[Lsn]| quota == 0 || held_bytes(starts, &self.ends) + more <= quota;
+        let asks = quota > 0 && self.starts.is_empty();
+        if asks || !fits(&self.starts) {
+            // Something may have been given up.
+            self.starts = archiver.archive.starts(archiver.author.log)?;
+        }
+        under_way.admitted = fits(&self.starts);
+        self.full = !under_way.admitted;
+        archiver.has_room(under_way.admitted);
+        if under_way.admitted {
+            return Ok(());
+        }
+        let held = held_bytes(&self.starts, &self.ends);
+        Err(Error::Archive(format!(
+            "{}: {held} bytes of frames leave no room for {more} within archive.quota_bytes = {quota}: trim the archive, or \
+             let archive.retain give up what nobody needs",
+            archiver.archive.address
+        )))
     }
 
     /// Writes the object of the sequence itself.

@@ -22,11 +22,14 @@ mod upload;
 pub(crate) use archiver::Archiver;
 pub use codec::Compression;
 pub(crate) use cutter::ArchiveWorker;
-pub(crate) use object::{Author, Body, Claim, Cut, Object, Part, Run};
+pub(crate) use object::{ArchivedMark, Author, Body, Chunk, Claim, Cut, Object, Part, Run};
+pub(crate) use plan::runs_between;
 pub(crate) use reader::{ArchiveReader, Piece};
+pub(crate) use retry::patiently;
 #[cfg(feature = "cli")]
 pub(crate) use sequence::RACERS;
 pub use sequence::probe_store;
-pub(crate) use sequence::{Archive, Archived, open_objects};
+pub(crate) use sequence::{Archive, Archived, PATIENCE, archive_error, open_objects};
+pub(crate) use upload::{INLINE_BYTES_MAX, packed};
 #[cfg(feature = "fuzz")]
-pub(crate) use {base::Base, codec::pack, object::Chunk};
+pub(crate) use {base::Base, codec::pack};

@@ -3,6 +3,7 @@
 //! A group of any size takes one frame of memory here: its frames are read again when they are sent.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tierlog_tiers::tail::Tail;
 
@@ -11,6 +12,7 @@ use crate::board::SHUT;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::frame::{FIRST, HEADER_BYTES, Header, Kind, LAST};
+use crate::media::Media;
 use crate::number::{Gsn, Lane, Lsn};
 use crate::read::{FrameError, LaneCursor, Stop};
 
@@ -99,6 +101,26 @@ fn add(runs: &mut BTreeMap<(Lane, Lsn), Run>, next: Run) {
         }
         _ => drop(runs.insert((next.lane, next.first), next)),
     }
+}
+
+/// The runs between two places of a lane, and the marks in them; `None` where this machine has not all of it, in whole groups.
+pub(crate) fn runs_between(
+    media: &Arc<Media>,
+    lane: Lane,
+    first: Lsn,
+    end: Lsn,
+) -> Option<(Vec<Run>, Vec<ArchivedMark>)> {
+    let (mut runs, mut marks, mut frame) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let mut cursor = LaneCursor::new(media.clone(), lane, first);
+    while cursor.at < end {
+        if cursor.at < media.oldest(lane) {
+            return None;
+        }
+        let span = skim_to(&mut cursor, end, &mut frame).ok().flatten()?;
+        marks.extend(span.marks);
+        add(&mut runs, span.run);
+    }
+    Some((runs.into_values().collect(), marks))
 }
 
 /// The next group of a lane, if it is published as a whole.

@@ -11,7 +11,7 @@ use tierlog_tiers::sync::{Mutex, MutexGuard};
 use super::base::Base;
 use super::object::{Body, Object, Run};
 use super::sequence::Archive;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::Header;
 use crate::number::{Gsn, Lane, LogId, Lsn};
 use crate::runs::{Frames, RunFrames};
@@ -62,7 +62,30 @@ impl ArchiveReader {
     /// # Errors
     /// A refusal naming the object, the store's own.
     pub(crate) fn open(archive: Archive, log: LogId) -> Result<Option<Self>> {
-        let base = archive.base(Some(log))?;
+        let mut base = archive.base(Some(log))?;
+        loop {
+            match Self::open_at(archive.clone(), log, base.clone()) {
+                Err(Error::Refused(refusal)) => {
+                    let now = archive.base(Some(log))?;
+                    if now.number == base.number {
+                        return Err(refusal.into());
+                    }
+                    base = now;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Whether the archive begins later by now.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub(crate) fn is_behind(&self) -> Result<bool> {
+        Ok(self.archive.base(Some(self.log))?.number > self.base.number)
+    }
+
+    fn open_at(archive: Archive, log: LogId, base: Base) -> Result<Option<Self>> {
         let head = |number| archive.head(Some(log), number)?.ok_or_else(|| archive.missing(number));
         let first = match archive.head(Some(log), base.number)? {
             Some(first) => first,

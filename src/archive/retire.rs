@@ -36,15 +36,18 @@ impl Retirer {
         if self.ended || now < self.at {
             return;
         }
-        self.at = now + LOOK_EVERY;
         if !self.swept {
-            return self.sweep(archiver, now);
+            return self.sweep(archiver);
         }
+        self.at = now + LOOK_EVERY;
         let Some(retention) = engine.config.archive.retain else { return };
         let needed: Vec<Lsn> =
             engine.media.lanes().map(|lane| runs::needed(&engine.marks, &engine.slots, lane).0).collect();
         let keep = Keep { retention, needed, now: Gsn(engine.order.clock().now_ns()) };
-        match archiver.archive.retire(archiver.author.log, next, ends, &keep) {
+        let alone = archiver.alone();
+        let retired = archiver.archive.retire(archiver.author.log, next, ends, &keep);
+        drop(alone);
+        match retired {
             Ok(0) => {}
             Ok(objects) => {
                 engine.media.look_at_archive_again();
@@ -58,23 +61,30 @@ impl Retirer {
             }
         }
     }
-}
 
-impl Retirer {
-    fn sweep(&mut self, archiver: &Archiver, now: Duration) {
-        let archive = &archiver.archive;
+    /// Looks at the next occasion.
+    pub(super) fn hurry(&mut self) {
+        self.at = Duration::ZERO;
+    }
+
+    /// Deletes some of what lies below the base.
+    pub(super) fn sweep(&mut self, archiver: &Archiver) {
+        let (archive, _alone) = (&archiver.archive, archiver.alone());
         let swept = archive.base(Some(archiver.author.log)).and_then(|base| {
             let deleted = archive.sweep(&base, OBJECTS_MAX)?;
             Ok((deleted, base.number <= base.swept.saturating_add(OBJECTS_MAX)))
         });
         match swept {
             Ok((objects, done)) => {
-                (self.swept, self.at) = (done, now);
+                self.swept = done;
                 if objects > 0 {
                     tracing::info!(objects, "objects deleted that an earlier open had given up");
                 }
             }
-            Err(error) => tracing::warn!(%error, "objects that an earlier open had given up stay"),
+            Err(error) => {
+                self.at = archive.env.now() + LOOK_EVERY;
+                tracing::warn!(%error, "objects that an earlier open had given up stay");
+            }
         }
     }
 }
@@ -102,7 +112,7 @@ impl Archive {
             }
             let age_ms = keep.now.0.saturating_sub(head.gsn.0) / 1_000_000;
             let free = head.ends.iter().zip(&keep.needed).all(|(end, needed)| end <= needed);
-            let goes = free && keep.retention.gives_up(bytes(&starts, ends), age_ms);
+            let goes = free && keep.retention.gives_up(held_bytes(&starts, ends), age_ms);
             if matches!(head.body, Body::Cut(_)) && !goes {
                 break;
             }
@@ -113,6 +123,7 @@ impl Archive {
     }
 }
 
-fn bytes(starts: &[Lsn], ends: &[Lsn]) -> u64 {
+/// LSNs between two places, in all lanes: about the bytes of the frames.
+pub(super) fn held_bytes(starts: &[Lsn], ends: &[Lsn]) -> u64 {
     starts.iter().zip(ends).map(|(start, end)| end.0.saturating_sub(start.0)).sum()
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::number::Lsn;
 
 /// What is smaller goes into the object of the sequence itself, before it is packed.
-pub(super) const INLINE_BYTES_MAX: u64 = 1 << 20;
+pub(crate) const INLINE_BYTES_MAX: u64 = 1 << 20;
 
 /// The chunks of one object, as far as they are sent.
 #[derive(Debug)]
@@ -96,7 +96,8 @@ impl Upload {
     }
 }
 
-fn packed(how: Compression, lsn: Lsn, raw: Vec<u8>, inline: bool) -> Result<(Chunk, Vec<u8>)> {
+/// A chunk of the frames in `raw`, the first of which is at `lsn`, and its stored bytes.
+pub(crate) fn packed(how: Compression, lsn: Lsn, raw: Vec<u8>, inline: bool) -> Result<(Chunk, Vec<u8>)> {
     let raw_bytes = raw.len() as u32;
     let (compression, stored) = pack(how, raw).map_err(Error::io("packing an object"))?;
     let (crc, stored_bytes) = (Crc32c::new().bytes(&stored).finish(), stored.len() as u32);

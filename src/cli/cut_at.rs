@@ -28,7 +28,8 @@ impl CutAt {
         }
         let Some(name) = &self.at_mark else { return Ok(self.at.clone().unwrap_or_default()) };
         let mark = log.marks()?.into_iter().rfind(|mark| mark.name == *name);
-        let mark = mark.ok_or_else(|| Failure::Usage(format!("there is no mark {name:?}: see ls --marks")))?;
+        let mark =
+            mark.ok_or_else(|| Failure::Usage(format!("there is no mark {name:?}: see ls --marks")))?;
         Ok(log.seek(mark.gsn)?)
     }
 }

@@ -10,10 +10,10 @@ Examples:
   tierlog repair --dir /srv/log --archive s3://bucket/prefix         from the tail and the archive
   tierlog verify --dir /srv/log || tierlog repair --dir /srv/log";
 
-/// Mends the NVMe tier from the tail and the archive (--archive)
+/// Mends the NVMe tier from the tail and the archive (--archive), and the archive from both
 ///
-/// Says what it will do before it does anything, and writes the same to DIR/repair-*.txt. A segment is written anew where
-/// some tier has every frame of it; damaged files go to DIR/quarantine. What no tier has stays as it is, and the exit
+/// Says what it will do before it does anything, and writes the same to DIR/repair-*.txt. A segment or an object is made
+/// anew where some other tier has every frame of it; what it replaces goes to DIR/quarantine. What no tier has stays as it is, and the exit
 /// status is 3. The log must not be open, except for --dry-run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

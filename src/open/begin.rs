@@ -373,6 +373,6 @@ impl<H: Host> Opening<H> {
         for (lane, end) in archived.ends.iter().enumerate() {
             board.raise_water(Lane(lane as u32), Water::Archived, *end);
         }
-        Ok(Some(Archiver::new(archive, self.author(), claimed, archived.ends, &config.archive)))
+        Ok(Some(Archiver::new(archive, self.author(), claimed, archived.ends, config)))
     }
 }

@@ -126,9 +126,8 @@ impl LaneCursor {
             return Ok(false);
         }
         if !self.piece.as_ref().is_some_and(|piece| piece.stands_at(self.at)) {
-            let reader = self.media.archive_reader().map_err(FrameError::System)?;
-            let Some(reader) = reader else { return Ok(false) };
-            self.piece = reader.piece(self.lane, self.at).map_err(FrameError::System)?;
+            let piece = self.media.ask_archive(|reader| reader.piece(self.lane, self.at));
+            self.piece = piece.map_err(FrameError::System)?;
         }
         Ok(self.piece.is_some())
     }

@@ -73,6 +73,7 @@ impl Head {
 
     /// Loads the next group stamped at or below `closed`, if there is one.
     pub(super) fn load(&mut self, closed: Gsn) -> Result<bool> {
+        let mut again = false;
         while !self.loaded {
             let limit = self.media().board.published(self.lane());
             let at = self.reader.cursor.at;
@@ -84,7 +85,15 @@ impl Head {
                 }
                 Err(Stop::Limit) if self.reader.cursor.at >= limit => return Ok(false),
                 Err(stop) => {
-                    return Err(self.trimmed(at).unwrap_or_else(|| stop.into_error(self.lane(), at)));
+                    if let Some(error) = self.trimmed(at) {
+                        return Err(error);
+                    }
+                    // What was given up here meanwhile is in the archive.
+                    if again || at >= self.media().oldest(self.lane()) {
+                        return Err(stop.into_error(self.lane(), at));
+                    }
+                    again = true;
+                    continue;
                 }
             }
             let skip = self.group.items.partition_point(|item| item.lsn < self.from);
@@ -96,9 +105,10 @@ impl Head {
         Ok(self.group.gsn <= closed)
     }
 
-    /// Whether what was to be read next was given up meanwhile.
+    /// Whether what was to be read next was given up meanwhile, everywhere.
     fn trimmed(&self, at: Lsn) -> Option<Error> {
-        let oldest = self.media().oldest(self.lane());
+        // An archive that cannot be asked is the error that there is already.
+        let oldest = self.media().oldest_anywhere(self.lane()).ok()?;
         (at < oldest).then(|| Error::Trimmed { position: self.position(), oldest })
     }
 
@@ -152,10 +162,10 @@ fn check(media: &Media, position: Position, oldest: Lsn) -> Result<Lsn> {
 /// Looks from the nearest segment start backwards.
 pub(crate) fn batch_start(media: &Arc<Media>, lane: Lane, from: Lsn, oldest: Lsn) -> Result<Lsn> {
     if from < media.oldest(lane)
-        && let Some(reader) = media.archive_reader()?
+        && let Some(piece) = media.ask_archive(|reader| reader.piece(lane, from))?
     {
         // A run in the archive begins with a batch.
-        return Ok(reader.piece(lane, from)?.map_or(from, |piece| piece.run.first));
+        return Ok(piece.run.first);
     }
     let Some(range) = media.range_of(lane, from) else { return Ok(from) };
     let lowest = range.first.max(oldest).max(media.oldest(lane));

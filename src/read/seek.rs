@@ -20,10 +20,7 @@ pub(crate) fn seek(media: &Arc<Media>, gsn: Gsn) -> Result<Cut> {
         let mut from = nearest(media, lane, gsn);
         if from.is_none() && media.oldest_anywhere(lane)? < here {
             if archived.is_none() {
-                archived = match media.archive_reader()? {
-                    Some(reader) => reader.before(gsn)?,
-                    None => None,
-                };
+                archived = media.ask_archive(|reader| reader.before(gsn))?;
             }
             from = archived.as_ref().and_then(|stands| stands.get(lane.0 as usize)).copied();
         }

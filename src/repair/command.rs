@@ -1,16 +1,19 @@
-//! `repair`: mends a log that nobody has open, from whatever other tier has the bytes, and puts the rest aside.
+//! `repair`: mends a log that nobody has open, and its archive, from whatever other tier has the bytes; what is replaced is
+//! put aside.
 //!
 //! Nothing is written before everything that will be is told.
 
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
 use tierlog_tiers::nvme::{BLOCK_BYTES, Block, FileName, Nvme};
+use tierlog_tiers::object::Name;
 
+use super::object::{ObjectMender, Rebuilt};
 use super::source::Source;
-use super::{Damage, look_over, mend};
+use super::{Damage, look_over, mend, quarantine};
+use crate::archive::Archive;
 use crate::board::Water;
 use crate::catalogue::{Entry, scan};
 use crate::config::Config;
@@ -21,6 +24,7 @@ use crate::host::{Host, Machine};
 use crate::media::Media;
 use crate::number::{Epoch, Gsn, Lane, Lsn};
 use crate::read::SegmentCursor;
+use crate::restore::Harm;
 use crate::runs::{Pool, PoolLimits};
 use crate::view::View;
 
@@ -54,6 +58,24 @@ pub enum Mended {
         /// What was wrong.
         what: String,
     },
+    /// An object of the archive is made anew; what was there goes to `quarantine`.
+    Object {
+        /// Its name below the archive's address.
+        object: String,
+        /// What was wrong.
+        what: String,
+        /// The tiers that its frames are taken from.
+        from: Vec<&'static str>,
+    },
+    /// No other tier has what it held, or nobody can make it: left as it is, so that what lies around it can be read.
+    LostObject {
+        /// Its name below the archive's address.
+        object: String,
+        /// Why.
+        why: String,
+        /// What was wrong.
+        what: String,
+    },
     /// A file that holds nothing that counts and cannot be used: it goes to `quarantine`.
     Aside {
         /// The file.
@@ -77,14 +99,16 @@ pub struct Repaired {
 impl Repaired {
     /// Whether something is damaged still.
     pub fn is_lost(&self) -> bool {
-        self.actions.iter().any(|action| matches!(action, Mended::Lost { .. }))
+        let lost = |action: &Mended| matches!(action, Mended::Lost { .. } | Mended::LostObject { .. });
+        self.actions.iter().any(lost)
     }
 }
 
-/// Mends the NVMe tier of the log in `config.dir` from its tail and its archive. `tell` hears of everything before anything
-/// is written; with `dry_run` nothing is, and it works beside a live owner.
+/// Mends the NVMe tier of the log in `config.dir` from its tail and its archive, then its archive, if one is configured, from
+/// the NVMe tier and the tail. `tell` hears of everything before anything is written; with `dry_run` nothing is, and it
+/// works beside a live owner. Reads all of both.
 ///
-/// Memory: a segment.
+/// Memory: a segment, or what an object of the sequence stands for.
 ///
 /// # Errors
 /// [`Error::Locked`] while the log is open for writing, unless `dry_run`; [`Error::Corrupt`] where recovery itself refuses the
@@ -95,16 +119,42 @@ pub fn repair(config: &Config, dry_run: bool, tell: &mut dyn FnMut(&Mended)) -> 
     let nvme = if dry_run { None } else { Some(own(&host, &config)?) };
     let view = View::open(&config)?;
     let found = Found::new(&view)?;
-    let actions = found.actions()?;
+    let archive = Archive::open(&host, &config.archive)?;
+    let mender = archive.as_ref().map(|archive| {
+        let (media, config, newest) = (view.media(), &config.archive, view.opened());
+        ObjectMender { media, archive, config, newest }
+    });
+    let harms = mender.as_ref().map_or(Ok(Vec::new()), ObjectMender::harms)?;
+    let mut actions = found.actions()?;
+    if let Some(mender) = &mender {
+        for harm in &harms {
+            actions.push(of_object(harm, mender.plan(harm)?));
+        }
+    }
     actions.iter().for_each(tell);
     let mut repaired = Repaired { log: view.id().to_string(), dry_run, actions, report: None };
     if let Some((nvme, _superblock)) = &nvme
         && !repaired.actions.is_empty()
     {
         found.carry_out(nvme, &config)?;
+        if let Some(mender) = &mender {
+            for harm in &harms {
+                if let Ok(rebuilt) = mender.plan(harm)? {
+                    mender.carry_out(&rebuilt, &quarantine::of(&config))?;
+                }
+            }
+        }
         repaired.report = Some(write_report(&config, &repaired)?);
     }
     Ok(repaired)
+}
+
+fn of_object(harm: &Harm, planned: std::result::Result<Rebuilt, String>) -> Mended {
+    let (object, what) = (Name::Number(harm.number).to_string(), harm.what.to_string());
+    match planned {
+        Ok(rebuilt) => Mended::Object { object, what, from: rebuilt.from },
+        Err(why) => Mended::LostObject { object, why, what },
+    }
 }
 
 /// Whoever has the superblock open for writing owns the log.
@@ -223,7 +273,8 @@ impl<'a> Found<'a> {
                 break;
             }
         }
-        aside.into_iter().try_for_each(|file| quarantine(config, file))
+        let path = |file| config.nvme_path().join(FileName::Segment(file).to_string());
+        aside.into_iter().try_for_each(|file| quarantine::move_there(&quarantine::of(config), &path(file)))
     }
 }
 
@@ -268,31 +319,6 @@ fn entry_of(media: &Arc<Media>, file: u32) -> Result<Option<Entry>> {
     Ok(None)
 }
 
-/// Moves a segment file out of the tier, into `quarantine` beside it.
-fn quarantine(config: &Config, file: u32) -> Result<()> {
-    let dir = config.dir.join("quarantine");
-    let failed = || Error::io(dir.display().to_string());
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(failed())?;
-    let name = FileName::Segment(file).to_string();
-    let from = config.nvme_path().join(&name);
-    let free = (0..).map(|n| dir.join(format!("{name}.{n}"))).find(|path| !path.exists());
-    let to = free.unwrap_or_else(|| dir.join(&name));
-    let moved = std::fs::rename(&from, &to).or_else(|error| match error.kind() {
-        // The tier lies on another file system.
-        std::io::ErrorKind::CrossesDevices => {
-            std::fs::copy(&from, &to)?;
-            std::fs::File::open(&to)?.sync_all()?;
-            std::fs::remove_file(&from)
-        }
-        _ => Err(error),
-    });
-    moved.map_err(Error::io(from.display().to_string()))?;
-    let synced = [dir.as_path(), &config.nvme_path()]
-        .into_iter()
-        .try_for_each(|dir| std::fs::File::open(dir)?.sync_all());
-    synced.map_err(failed())
-}
-
 fn write_report(config: &Config, repaired: &Repaired) -> Result<PathBuf> {
     use std::os::unix::fs::OpenOptionsExt;
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -317,6 +343,12 @@ impl std::fmt::Display for Mended {
             }
             Mended::Lost { lane, epoch, lsn, what } => {
                 write!(f, "cannot mend lane {lane} epoch {epoch} at {lsn}: no tier has it ({what})")
+            }
+            Mended::Object { object, what, from } => {
+                write!(f, "mend object {object} from {} ({what})", from.join(", "))
+            }
+            Mended::LostObject { object, why, what } => {
+                write!(f, "cannot mend object {object}: {why} ({what})")
             }
             Mended::Aside { file } => write!(f, "put {file} aside: it holds nothing that counts"),
         }

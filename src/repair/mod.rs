@@ -1,12 +1,14 @@
-//! Finding what is damaged on NVMe, and mending it from another tier.
+//! Finding what is damaged on NVMe and in the archive, and mending it from another tier.
 //!
 //! Contents: [`damage`] (every byte of the segments that count), [`source`] (frames from whichever tier has them),
-//! [`mend`] (a segment written anew), [`command`] (repair of a log that nobody has open), [`scrub`] (the same in the
-//! background, at a bounded rate).
+//! [`mend`] (a segment written anew), [`object`] (an object made anew), [`quarantine`] (what was replaced), [`command`]
+//! (repair of a log that nobody has open), [`scrub`] (the same in the background, at a bounded rate).
 
 mod command;
 mod damage;
 mod mend;
+mod object;
+mod quarantine;
 mod scrub;
 mod source;
 

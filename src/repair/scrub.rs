@@ -1,4 +1,4 @@
-//! The scrubber: reads what NVMe holds, over and over, at a bounded rate, and mends what it can.
+//! The scrubber: reads what NVMe and the archive hold, over and over, at a bounded rate, and mends what it can.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -6,14 +6,17 @@ use std::time::Duration;
 use tierlog_tiers::sync::atomic::{AtomicU64, Ordering};
 use tierlog_tiers::tail::Tail;
 
+use super::object::ObjectMender;
 use super::source::Source;
-use super::{Damage, look_over, mend};
+use super::{Damage, look_over, mend, quarantine};
+use crate::archive::Archiver;
 use crate::board::Water;
 use crate::catalogue::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::host::{Bell, Worker};
 use crate::number::Lane;
+use crate::restore::{check_objects, is_harmed};
 
 /// Bytes read at the given rate before it rests.
 const PIECE_BYTES: u64 = 256 << 10;
@@ -42,11 +45,17 @@ impl<T: Tail> Scrubber<T> {
 
     fn pass(&self) -> Result<()> {
         let engine = &self.engine;
-        for lane in engine.media.lanes() {
+        let lanes = engine.media.lanes().take_while(|_| engine.config.nvme.scrub_bytes_per_second > 0);
+        for lane in lanes {
             let found = self.look(lane)?;
             for damage in found.iter().take_while(|_| !engine.stop.is_signalled()) {
                 self.mend(damage)?;
             }
+        }
+        if let Some(archiver) = &engine.archiver
+            && engine.config.archive.scrub_bytes_per_second > 0
+        {
+            self.objects(archiver)?;
         }
         engine.scrub.passes.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -54,21 +63,50 @@ impl<T: Tail> Scrubber<T> {
 
     fn look(&self, lane: Lane) -> Result<Vec<Damage>> {
         let engine = &self.engine;
-        let rate = engine.config.nvme.scrub_bytes_per_second.max(1);
-        let mut piece = 0;
-        let mut read = |bytes: u64| {
+        let mut read = self.paced(engine.config.nvme.scrub_bytes_per_second);
+        let drained = engine.media.board.water(lane, Water::Drained);
+        look_over(&engine.media, lane, drained, &mut read)
+    }
+
+    /// Rests after what was read, so that it keeps to `rate`; false when the log ends.
+    fn paced(&self, rate: u64) -> impl FnMut(u64) -> bool {
+        let (engine, mut piece) = (&self.engine, 0);
+        move |bytes| {
             engine.scrub.bytes.fetch_add(bytes, Ordering::Relaxed);
             piece += bytes;
             if piece >= PIECE_BYTES {
                 let bell = &engine.stop.bell;
-                let rest = Duration::from_secs_f64(piece as f64 / rate as f64);
-                engine.env.listen(bell, bell.rung(), rest);
+                engine.env.listen(bell, bell.rung(), Duration::from_secs_f64(piece as f64 / rate as f64));
                 piece = 0;
             }
             !engine.stop.is_signalled()
-        };
-        let drained = engine.media.board.water(lane, Water::Drained);
-        look_over(&engine.media, lane, drained, &mut read)
+        }
+    }
+
+    fn objects(&self, archiver: &Archiver) -> Result<()> {
+        let (engine, archive) = (&self.engine, &archiver.archive);
+        let mut read = self.paced(engine.config.archive.scrub_bytes_per_second);
+        let found = check_objects(archive, engine.media.log, &mut read)?;
+        let newest = (engine.epoch, engine.incarnation);
+        let config = &engine.config.archive;
+        let mender = ObjectMender { media: &engine.media, archive, config, newest };
+        for harm in found.harms.iter().take_while(|_| !engine.stop.is_signalled()) {
+            let planned = mender.plan(harm)?;
+            let _alone = archiver.alone();
+            if !is_harmed(archive, engine.media.log, harm)? {
+                continue;
+            }
+            engine.scrub.damaged.fetch_add(1, Ordering::Relaxed);
+            match planned {
+                Ok(rebuilt) => {
+                    mender.carry_out(&rebuilt, &quarantine::of(&engine.config))?;
+                    engine.scrub.mended.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(what = %harm.what, from = ?rebuilt.from, "an object was mended");
+                }
+                Err(why) => tracing::error!(what = %harm.what, why, "an object that no tier can mend"),
+            }
+        }
+        Ok(())
     }
 
     fn mend(&self, damage: &Damage) -> Result<()> {

@@ -16,6 +16,7 @@ pub(super) struct Source<'a> {
     nvme: Option<LaneCursor>,
     tail: LaneCursor,
     piece: Option<Piece>,
+    archive: bool,
     /// The tiers that frames were taken from.
     pub(super) from: Vec<&'static str>,
 }
@@ -24,7 +25,13 @@ impl<'a> Source<'a> {
     pub(super) fn new(media: &'a Arc<Media>, lane: Lane, at: Lsn) -> Self {
         let cursor = || LaneCursor::new(media.clone(), lane, at);
         let (nvme, tail) = (Some(cursor().without_tail()), cursor().without_nvme());
-        Source { media, nvme, tail, piece: None, from: Vec::new() }
+        Source { media, nvme, tail, piece: None, archive: true, from: Vec::new() }
+    }
+
+    /// Asks this machine's tiers alone.
+    pub(super) fn without_archive(mut self) -> Self {
+        self.archive = false;
+        self
     }
 
     /// Appends the frame at `lsn`; `None` where no tier has it.
@@ -47,6 +54,9 @@ impl<'a> Source<'a> {
         if let Some(header) = local(&mut self.tail, lsn, into) {
             return Ok(Some(self.note("tail", header)));
         }
+        if !self.archive {
+            return Ok(None);
+        }
         let start = into.len();
         match self.archived(range, lsn, into) {
             Ok(header) => Ok(header.map(|header| self.note("archive", header))),
@@ -67,8 +77,7 @@ impl<'a> Source<'a> {
 
     fn archived(&mut self, range: &EpochRange, lsn: Lsn, into: &mut Vec<u8>) -> Result<Option<Header>> {
         if !self.piece.as_ref().is_some_and(|piece| piece.stands_at(lsn)) {
-            let Some(reader) = self.media.archive_reader()? else { return Ok(None) };
-            self.piece = reader.piece(range.lane, lsn)?;
+            self.piece = self.media.ask_archive(|reader| reader.piece(range.lane, lsn))?;
         }
         let of = (range.epoch, range.incarnation);
         let piece = self.piece.as_mut().filter(|piece| (piece.run.epoch, piece.run.incarnation) == of);

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::host::{Host, Machine};
 use crate::number::{Gsn, Lane, LogId, Lsn};
 
-pub(crate) use check::check_objects;
+pub(crate) use check::{Harm, Harmed, check_objects, is_harmed};
 
 /// Where a restore ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -150,7 +150,12 @@ fn slots_and_checkpoints_from_the_command_line() {
     place.run(&["slot", "advance", "none", "--at-mark", "all"]).refused(1, "no slot");
     let held = |slot: &Value| slot["held_bytes"].as_u64().unwrap();
     let half = crate::tierlog::records(&place, &[])[200]["gsn"].to_string();
-    assert!(place.run(&["slot", "advance", "billing", "--at-gsn", &half]).text().starts_with("billing stands at 0:"));
+    assert!(
+        place
+            .run(&["slot", "advance", "billing", "--at-gsn", &half])
+            .text()
+            .starts_with("billing stands at 0:")
+    );
     let there = crate::tierlog::records(&place, &[]).len();
     assert_eq!(there, 199, "what was read may go");
     let advanced = lines(&place.run(&["slot", "list", "--json"]).text());
