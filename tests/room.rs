@@ -33,7 +33,8 @@ fn commit_until_refused(writer: &mut Writer, from: u32) -> (u32, Error) {
             match commit() {
                 Ok(_) => break,
                 // Slow, and not full.
-                Err(Error::Full { why, .. }) if why.is_empty() && Instant::now() < until => {}
+                Err(Error::Full { why, .. })
+                    if why.starts_with("the drain moved") && Instant::now() < until => {}
                 Err(error) => return (n, error),
             }
         }

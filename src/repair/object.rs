@@ -62,7 +62,10 @@ impl ObjectMender<'_> {
         match &harm.part {
             Harmed::Chunks(object, harmed) => self.chunks(object, harmed),
             Harmed::Whole(Some((starts, gsn)), Some(after)) => self.whole(harm.number, starts, *gsn, after),
-            Harmed::Whole(..) => Ok(Err("the object before it or behind it is damaged as well".into())),
+            Harmed::Whole(..) => Ok(Err(
+                "what it held is not known: the object before it or behind it is missing, or damaged as well"
+                    .into(),
+            )),
             Harmed::Place => Ok(Err("it is whole by itself".into())),
         }
     }
