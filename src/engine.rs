@@ -24,7 +24,7 @@ use crate::order::Order;
 use crate::read::batch_start;
 use crate::reaper::Errands;
 use crate::repair::ScrubCounters;
-use crate::runs::{self, LaneRuns, Marks, Pool, RunLocks, Sharing, Sink, Stability, TailFrames};
+use crate::runs::{self, Haste, LaneRuns, Marks, Pool, RunLocks, Sharing, Sink, Stability, TailFrames};
 use crate::slot::Slots;
 
 /// Between two tries to write where there was no room.
@@ -193,8 +193,8 @@ impl<T: Tail> Engine<T> {
 
     /// Makes a segment file ahead of need: commits that write to NVMe may each need the next one at the same moment. True if
     /// one was made, or one too many removed.
-    pub(crate) fn prepare_segment(&self) -> std::io::Result<bool> {
-        self.pool.prepare(if self.visible_first() { self.seats.taken() } else { 0 })
+    pub(crate) fn prepare_segment(&self, haste: Haste) -> std::io::Result<bool> {
+        self.pool.prepare(if self.visible_first() { self.seats.taken() } else { 0 }, haste)
     }
 
     /// What is stable in a lane.

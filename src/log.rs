@@ -21,7 +21,7 @@ use crate::read::{Cut, LaneReader, Merged, batch_start, seek};
 use crate::reaper::Reaper;
 use crate::repair::Scrubber;
 use crate::report::{LaneMetrics, LaneWatermarks, Media, Metrics};
-use crate::runs::{Drainer, Keeper, RunLocks, is_full};
+use crate::runs::{Drainer, Haste, Keeper, RunLocks, is_full};
 use crate::shared::Shared;
 use crate::slot::{Slot, SlotInfo, SlotLimit};
 use crate::writer::Writer;
@@ -122,7 +122,7 @@ impl<H: Host> Log<H> {
         let core = self.engine.seats.take(self.lanes_from_here()).ok_or_else(|| self.no_lane())?;
         let writer = Writer::new(self.engine.clone(), core);
         // Rather here than in its first commit, which says what is wrong if this fails.
-        while self.engine.visible_first() && self.engine.prepare_segment().unwrap_or(false) {}
+        while self.engine.visible_first() && self.engine.prepare_segment(Haste::Now).unwrap_or(false) {}
         Ok(writer)
     }
 

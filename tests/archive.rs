@@ -20,6 +20,8 @@ fn config(dir: &Path, address: &str, medium: Medium) -> Config {
     config.archive.accept_local = true;
     config.archive.object_bytes_max = 64 << 10;
     config.archive.linger_ms_max = 20;
+    // An emulated machine's disk may stand still for long.
+    config.tail.full_wait_ms_max = 60_000;
     config
 }
 

@@ -22,7 +22,7 @@ use crate::geometry::Geometry;
 use crate::host::{Env, Host};
 use crate::number::{Epoch, Incarnation, Lane, LogId, Lsn};
 use crate::recover::{Examined, Inputs, examine};
-use crate::runs::{Marks, Pool};
+use crate::runs::{Haste, Marks, Pool};
 use crate::slot::Slots;
 
 /// What an open found.
@@ -317,7 +317,7 @@ impl<H: Host> Opening<H> {
         if let Err(error) = self.pool.refill_reserve() {
             tracing::warn!(%error, "no room for the reserve: a recovery on a full disk may not be possible");
         }
-        let made = std::iter::repeat_with(|| self.pool.prepare(0))
+        let made = std::iter::repeat_with(|| self.pool.prepare(0, Haste::Now))
             .take_while(|made| matches!(made, Ok(true)))
             .count();
         tracing::debug!(made, ready = self.pool.free(), "segment files made ahead");

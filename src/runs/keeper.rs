@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::host::{Bell, Worker};
 use crate::number::{Gsn, Lsn};
-use crate::runs::is_full;
+use crate::runs::{Haste, is_full};
 
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 const SLEW_EVERY: Duration = Duration::from_secs(1);
@@ -61,7 +61,7 @@ impl<T: Tail> Worker for Keeper<T> {
                 tracing::warn!(%error, "slots and retention could not be seen to; trying again");
             }
         }
-        match engine.prepare_segment() {
+        match engine.prepare_segment(Haste::Beside) {
             Ok(_) => Some(LOOK_EVERY),
             Err(error) => {
                 engine.trouble(Some(format!("no segment file could be made ahead: {error}")));

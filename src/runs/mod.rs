@@ -22,7 +22,7 @@ pub(crate) use keeper::Keeper;
 pub(crate) use lane_runs::{Frames, LaneRuns, Sink, prove};
 pub(crate) use locks::RunLocks;
 pub(crate) use marks::Marks;
-pub(crate) use pool::{Pool, PoolLimits, is_full};
+pub(crate) use pool::{Haste, Pool, PoolLimits, is_full};
 pub use retain::{HeldBy, Retention};
 pub(crate) use retain::{hold, needed, plan, trim};
 pub(crate) use sharing::Sharing;

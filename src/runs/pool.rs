@@ -29,6 +29,15 @@ impl PoolLimits {
     }
 }
 
+/// How a file is made ahead.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Haste {
+    /// Somebody waits for it.
+    Now,
+    /// In the background: commits are not to feel it.
+    Beside,
+}
+
 /// Files that hold nothing that counts; what is stale in them never validates.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -87,7 +96,7 @@ impl Pool {
             drop(file);
             self.remove(number)?;
         }
-        let (number, file) = self.make()?;
+        let (number, file) = self.make(Haste::Now)?;
         Ok((number, file, true))
     }
 
@@ -97,11 +106,12 @@ impl Pool {
         Ok(())
     }
 
-    fn make(&self) -> io::Result<(u32, Arc<dyn NvmeFile>)> {
+    fn make(&self, haste: Haste) -> io::Result<(u32, Arc<dyn NvmeFile>)> {
         let (bytes, drained) = (self.limits.segment_bytes, self.drained.load(Ordering::Relaxed));
-        self.make_by(|name| match drained {
-            true => self.nvme.allocate(name, bytes),
-            false => self.nvme.create(name, bytes),
+        self.make_by(|name| match haste {
+            _ if drained => self.nvme.allocate(name, bytes),
+            Haste::Now => self.nvme.create(name, bytes),
+            Haste::Beside => self.nvme.create_beside(name, bytes),
         })
     }
 
@@ -201,14 +211,14 @@ impl Pool {
     ///
     /// # Errors
     /// As for [`take`](Pool::take).
-    pub(crate) fn prepare(&self, writers: usize) -> io::Result<bool> {
+    pub(crate) fn prepare(&self, writers: usize, haste: Haste) -> io::Result<bool> {
         if self.remove_surplus()? {
             return Ok(true);
         }
         if self.free() >= self.limits.spare.max(writers) {
             return Ok(false);
         }
-        let (number, file) = self.make()?;
+        let (number, file) = self.make(haste)?;
         drop(file);
         self.state().free.push(number);
         Ok(true)

@@ -37,6 +37,8 @@ pub fn small(dir: &Path, medium: Medium) -> Config {
     config.tail.segments = Some(SEGMENTS as u32);
     config.nvme.segment_bytes = Some(128 << 10);
     config.nvme.spare_segments = 1;
+    // An emulated machine's disk may stand still for long.
+    config.tail.full_wait_ms_max = 60_000;
     config
 }
 

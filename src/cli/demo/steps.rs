@@ -72,6 +72,13 @@ fn show(args: &DemoArgs, dir: &Path) -> Outcome {
     }
     for kind in kinds {
         crash_and_return(dir, &orders, &flow, kind, &mut kills)?;
+        if !args.keep {
+            // The next ones need the room.
+            for what in ["", "-archive", "-restored"] {
+                let log = dir.join(format!("{}{what}", kind.word()));
+                std::fs::remove_dir_all(&log).map_err(Failure::io(log.display()))?;
+            }
+        }
     }
     tables(&measured)?;
     output::say("\nEverything acknowledged came back, and nothing else.")?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::ledger::Ledger;
 use super::listing::Listing;
+use super::open::{Fill, PAUSES};
 use super::plain::PlainQueue;
 use super::ring::{Ring, Rings};
 use super::uring::UringQueue;
@@ -142,11 +143,15 @@ impl Nvme for Directory {
     }
 
     fn create(&self, name: FileName, len: u64) -> io::Result<Arc<dyn NvmeFile>> {
-        Ok(self.create_file(name, len, true)?)
+        Ok(self.create_file(name, len, Fill::Zeros { pauses: 0 })?)
+    }
+
+    fn create_beside(&self, name: FileName, len: u64) -> io::Result<Arc<dyn NvmeFile>> {
+        Ok(self.create_file(name, len, Fill::Zeros { pauses: PAUSES })?)
     }
 
     fn allocate(&self, name: FileName, len: u64) -> io::Result<Arc<dyn NvmeFile>> {
-        Ok(self.create_file(name, len, false)?)
+        Ok(self.create_file(name, len, Fill::Nothing)?)
     }
 
     fn open(&self, name: FileName, write: bool) -> io::Result<Arc<dyn NvmeFile>> {

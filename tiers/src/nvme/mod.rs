@@ -72,6 +72,13 @@ pub trait Nvme: Send + Sync + fmt::Debug {
     /// # Errors
     /// `AlreadyExists`; `StorageFull`, after which nothing of it is left behind; otherwise as the system says.
     fn create(&self, name: FileName, len: u64) -> io::Result<Arc<dyn NvmeFile>>;
+    /// The same beside commits: in small pieces, with pauses between them that leave the device to others. Slower.
+    ///
+    /// # Errors
+    /// As for [`create`](Nvme::create).
+    fn create_beside(&self, name: FileName, len: u64) -> io::Result<Arc<dyn NvmeFile>> {
+        self.create(name, len)
+    }
     /// Makes a file of `len` bytes for one pass from its beginning to its end: its blocks are found, not written. They read
     /// as zeros; the first write to each costs more, and is durable once a queue that made it has settled.
     ///

@@ -15,10 +15,23 @@ use super::durable::write_plain;
 use super::file::DirectoryFile;
 use super::{BLOCK_BYTES, Block, Directory, DirectoryError, DurableWay, FileName, NvmeFile, lock, syscall};
 
-/// Zeros are written in pieces of this many bytes, and for as long as a piece took the device is left to others: a commit
-/// to another file waits for one piece at most.
+/// Zeros are written in pieces of this many bytes: a commit to another file waits for one piece at most.
 const ZEROS_BYTES: u64 = 64 << 10;
+/// What a file is filled with beside commits leaves the device to them for so many times as long as each piece took.
+pub(super) const PAUSES: u32 = 3;
 const CREATE: i32 = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
+
+/// What is in a file when it is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fill {
+    /// Nothing that was written: blocks that were found.
+    Nothing,
+    /// Zeros that were written, so that no later write has anything to allocate or journal.
+    Zeros {
+        /// Pauses between pieces, in times as long as the piece took.
+        pauses: u32,
+    },
+}
 
 type Opened = Result<Arc<dyn NvmeFile>, DirectoryError>;
 
@@ -39,7 +52,7 @@ impl Directory {
         }
     }
 
-    pub(super) fn create_file(&self, name: FileName, len: u64, zeros: bool) -> Opened {
+    pub(super) fn create_file(&self, name: FileName, len: u64, fill: Fill) -> Opened {
         let path = self.path_of(name);
         let way = self.writable(&path, "creating")?;
         let failed = |error| DirectoryError::new(&path, "creating", error);
@@ -47,7 +60,7 @@ impl Directory {
             return Err(failed(io::ErrorKind::InvalidInput.into()));
         }
         let file = syscall::open_at(&self.dir, name, CREATE, 0o600).map_err(failed)?;
-        let filled = self.fill(&file, &path, len, zeros).and_then(|()| self.wrap(file, name, Some(way)));
+        let filled = self.fill(&file, &path, len, fill).and_then(|()| self.wrap(file, name, Some(way)));
         filled.map_err(|first| match self.remove_file(name) {
             Ok(()) => first,
             Err(second) => {
@@ -88,9 +101,8 @@ impl Directory {
         Ok(Arc::new(DirectoryFile { file, name, path, len, way, rings: self.rings.clone() }))
     }
 
-    /// Locks a new file and finds room for `len` bytes; with `zeros` they are written, so that no later write has anything
-    /// to allocate or journal.
-    fn fill(&self, file: &File, path: &Path, len: u64, zeros: bool) -> Result<(), DirectoryError> {
+    /// Locks a new file and finds room for `len` bytes.
+    fn fill(&self, file: &File, path: &Path, len: u64, fill: Fill) -> Result<(), DirectoryError> {
         let failed = |error| DirectoryError::new(path, "filling with zeros", error);
         file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
         self.prepare(file, path)?;
@@ -98,23 +110,25 @@ impl Directory {
             return Err(DirectoryError::Missing { path: path.to_path_buf() });
         }
         syscall::reserve(file, len).map_err(failed)?;
-        if zeros {
-            write_zeros(file, len).map_err(failed)?;
-        } else {
-            file.set_len(len).map_err(failed)?;
+        match fill {
+            Fill::Nothing => file.set_len(len),
+            Fill::Zeros { pauses } => write_zeros(file, len, pauses),
         }
+        .map_err(failed)?;
         file.sync_data().and_then(|()| self.dir.sync_all()).map_err(failed)
     }
 }
 
-fn write_zeros(file: &File, len: u64) -> io::Result<()> {
+fn write_zeros(file: &File, len: u64, pauses: u32) -> io::Result<()> {
     let zeros = Block::zeroed(ZEROS_BYTES.min(len) as usize);
     let mut at = 0;
     while at < len {
         let piece = ZEROS_BYTES.min(len - at);
         let began = Instant::now();
         write_plain(file.as_fd(), at, &zeros[..piece as usize])?;
-        std::thread::sleep(began.elapsed());
+        if pauses > 0 {
+            std::thread::sleep(began.elapsed() * pauses);
+        }
         at += piece;
     }
     Ok(())
