@@ -151,13 +151,18 @@ fn check_lane(lane: u32, records: &[&Kept]) -> BTreeMap<Life, u64> {
 fn survives(medium: Medium, lanes: u32, kills: usize, chance: &mut Chance) {
     let dir = tempfile::tempdir().unwrap();
     let mut history = History::default();
+    // A slow machine's lives are longer, until one is long enough to commit.
+    let mut patience = 1;
     for life in 0..kills as u64 {
         let task = format!("{life} {lanes} {medium:?} {}", dir.path().display());
         // Now and then so early that the open itself is killed.
         let (word, micros_max) = if chance.below(4) == 0 { ("going", 60_000) } else { ("open", 150_000) };
-        let time = Duration::from_micros(chance.below(micros_max) as u64);
+        let time = Duration::from_micros(chance.below(micros_max) as u64) * patience;
         let said = child::kill_after(&mut child::command("append_until_killed", &task), word, time);
         history.heard(life, &said);
+        if history.commits == 0 {
+            patience *= 4;
+        }
         let config = config(dir.path(), medium, lanes);
         if !dir.path().join("nvme/superblock").exists() {
             continue;
