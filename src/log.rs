@@ -221,7 +221,7 @@ impl<H: Host> Log<H> {
         self.same_process()?;
         let pool = &self.engine.pool;
         if pool.free() == 0 {
-            pool.prepare(1).map_err(|error| match is_full(&error) {
+            pool.prepare(1, Haste::Now).map_err(|error| match is_full(&error) {
                 true => Error::NoRoomToMark { why: error.to_string() },
                 false => Error::io("a segment of the NVMe tier")(error),
             })?;
