@@ -18,6 +18,8 @@ use tierlog::{Config, Durability, Log, Medium, verify};
 const KILLS: usize = 50;
 /// Times that the file system is cut off; TIERLOG_CUTS says otherwise.
 const CUTS: usize = 5;
+/// As many on one log: each time all of it is read.
+const OF_ONE_LOG: usize = 25;
 
 fn config(dir: &Path, medium: Medium, lanes: u32) -> Config {
     let mut config = small(dir, medium);
@@ -149,6 +151,16 @@ fn check_lane(lane: u32, records: &[&Kept]) -> BTreeMap<Life, u64> {
 }
 
 fn survives(medium: Medium, lanes: u32, kills: usize, chance: &mut Chance) {
+    let mut commits = 0;
+    for begun in (0..kills).step_by(OF_ONE_LOG) {
+        commits += one_survives(medium, lanes, OF_ONE_LOG.min(kills - begun), chance);
+    }
+    println!("{medium:?}, {lanes} lanes: {kills} kills, {commits} commits acknowledged, all there");
+    assert!(commits > 0, "never lived long enough to commit");
+}
+
+/// A log that is killed so often; the commits that were acknowledged.
+fn one_survives(medium: Medium, lanes: u32, kills: usize, chance: &mut Chance) -> usize {
     let dir = tempfile::tempdir().unwrap();
     let mut history = History::default();
     // A slow machine's lives are longer, until one is long enough to commit.
@@ -186,8 +198,7 @@ fn survives(medium: Medium, lanes: u32, kills: usize, chance: &mut Chance) {
     let verified = verify(&config).unwrap();
     assert!(verified.findings.is_empty(), "{verified:?}");
     assert_eq!(verified.records, records.len() as u64);
-    println!("{medium:?}, {lanes} lanes: {kills} kills, {} commits acknowledged, all there", history.commits);
-    assert!(history.commits > 0, "never lived long enough to commit");
+    history.commits
 }
 
 /// Each configuration's part of the kills.
@@ -240,12 +251,21 @@ fn an_open_that_is_killed_loses_nothing() {
 /// A file system that ends at any moment, its journal where it was: what was acknowledged is there when it is mounted again.
 #[test]
 fn a_file_system_that_is_cut_off() {
-    const LANES: u32 = 2;
     let mut chance = Chance::seeded("killed", "a_file_system_that_is_cut_off");
-    let Some(mut mount) = Mount::ext4(256 << 20) else { return };
+    let (cuts, mut commits) = (count("TIERLOG_CUTS", CUTS), 0);
+    for begun in (0..cuts).step_by(OF_ONE_LOG) {
+        let Some(mount) = Mount::ext4(256 << 20) else { return };
+        commits += one_is_cut_off(mount, OF_ONE_LOG.min(cuts - begun), &mut chance);
+    }
+    println!("{cuts} cuts, {commits} commits acknowledged, all there");
+    assert!(commits > 0, "never lived long enough to commit");
+}
+
+/// A file system that is cut off so often; the commits that were acknowledged.
+fn one_is_cut_off(mut mount: Mount, cuts: usize, chance: &mut Chance) -> usize {
+    const LANES: u32 = 2;
     let mut history = History::default();
-    let cuts = count("TIERLOG_CUTS", CUTS) as u64;
-    for life in 0..cuts {
+    for life in 0..cuts as u64 {
         let dir = mount.path().join("log");
         let task = format!("{life} {LANES} File {}", dir.display());
         let time = Duration::from_micros(chance.below(150_000) as u64);
@@ -267,6 +287,5 @@ fn a_file_system_that_is_cut_off() {
             assert!(verify(&config).unwrap().findings.is_empty());
         }
     }
-    println!("{cuts} cuts, {} commits acknowledged, all there", history.commits);
-    assert!(history.commits > 0, "never lived long enough to commit");
+    history.commits
 }
