@@ -37,12 +37,21 @@ impl Catalogue {
     /// The segments of `epoch` that may hold `lsn`, the newest first, each with the LSN at which a later one begins. What
     /// was written later takes over from its first LSN on, as far as it got: a frame is the same wherever it is found.
     pub(crate) fn holders(&self, lane: Lane, epoch: Epoch, lsn: Lsn) -> Vec<(Entry, Option<Lsn>)> {
-        let of_epoch = || self.of_lane(lane).iter().rev().filter(|entry| entry.header.epoch == epoch);
-        let next = |found: &Entry| {
-            let later = of_epoch().filter(|entry| entry.header.sequence > found.header.sequence);
-            later.map(|entry| entry.header.first).min()
-        };
-        of_epoch().filter(|entry| entry.header.first <= lsn).map(|entry| (*entry, next(entry))).collect()
+        let mut holders = Vec::new();
+        // Where segments of this sequence begin, and where later ones do.
+        let (mut sequence, mut here, mut later) = (u64::MAX, None, None);
+        for entry in self.of_lane(lane).iter().rev().filter(|entry| entry.header.epoch == epoch) {
+            let header = &entry.header;
+            if header.sequence != sequence {
+                later = here.into_iter().chain(later).min();
+                (sequence, here) = (header.sequence, None);
+            }
+            here = here.into_iter().chain([header.first]).min();
+            if header.first <= lsn {
+                holders.push((*entry, later));
+            }
+        }
+        holders
     }
 
     pub(crate) fn of_lane(&self, lane: Lane) -> &[Entry] {

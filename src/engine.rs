@@ -250,7 +250,13 @@ impl<T: Tail> Engine<T> {
     #[inline]
     pub(crate) fn takes_commits(&self, lane: Lane) -> Result<()> {
         self.lane(lane).check(lane)?;
-        if self.media.board.floor() == SHUT { Err(Error::Closed) } else { Ok(()) }
+        if self.media.board.floor() < Gsn::MAX.0 { Ok(()) } else { Err(self.no_stamp()) }
+    }
+
+    /// Why there is no stamp for a commit.
+    #[cold]
+    pub(crate) fn no_stamp(&self) -> Error {
+        if self.media.board.floor() == SHUT { Error::Closed } else { Error::OutOfStamps }
     }
 
     /// Whether the batch that ends at `end` is still part of the log.

@@ -190,6 +190,12 @@ pub enum Error {
         /// What was found.
         what: String,
     },
+    /// The log's newest stamp is the last one that there is ([`Gsn::MAX`](crate::Gsn::MAX)): it can be read, and takes no
+    /// commit. No clock gets there: something else wrote that stamp.
+    #[error(
+        "no stamp comes after the newest one of this log: copy it into a new one, or restore it to a point before"
+    )]
+    OutOfStamps,
     /// The position is below what was trimmed.
     #[error("lane {lane} below {oldest} was trimmed", lane = .position.lane)]
     Trimmed {
@@ -264,7 +270,7 @@ impl Error {
             Error::SlotBroken { .. } | Error::NoSlot { .. } => Remedy::Change,
             Error::Poisoned { .. } | Error::Closed => Remedy::Reopen,
             Error::Locked { .. } | Error::Refused(_) | Error::Io { .. } => Remedy::Operator,
-            Error::Corrupt { .. } => Remedy::Restore,
+            Error::Corrupt { .. } | Error::OutOfStamps => Remedy::Restore,
         }
     }
 

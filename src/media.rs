@@ -42,6 +42,8 @@ pub(crate) struct Media {
     seen: Vec<AtomicU64>,
     /// The newest open.
     epoch: Epoch,
+    /// The newest stamp of all that ended before it.
+    gsn: Gsn,
     /// Where what was trimmed here can still be read, and its reader, once it was needed.
     archive: OnceLock<(Archive, Mutex<Option<Arc<ArchiveReader>>>)>,
     /// How a reader finds out what is closed.
@@ -73,7 +75,7 @@ impl Media {
         nvme_path: PathBuf,
         catalogue: Catalogue,
         ranges: Vec<Vec<EpochRange>>,
-        epoch: Epoch,
+        (epoch, gsn): (Epoch, Gsn),
         horizon: Horizon,
         env: Arc<dyn Env>,
         visible_first: bool,
@@ -91,6 +93,7 @@ impl Media {
             ranges,
             seen,
             epoch,
+            gsn,
             archive: OnceLock::new(),
             horizon,
             env,
@@ -220,6 +223,12 @@ impl Media {
             }
             answer => answer,
         }
+    }
+
+    /// Whether a batch of an epoch that has ended is stamped later than anything was by then: readers would wait for its
+    /// turn for ever.
+    pub(crate) fn is_unheard_of(&self, epoch: Epoch, gsn: Gsn) -> bool {
+        gsn > self.gsn && (epoch < self.epoch || matches!(self.horizon, Horizon::Ended))
     }
 
     /// What a crash of the machine cannot take back any more.

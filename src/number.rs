@@ -31,6 +31,13 @@ number! {
     /// and above everything seen before. 0 is no stamp.
     Gsn(u64)
 }
+
+impl Gsn {
+    /// No stamp is higher: the year 2262. Bytes that say otherwise are damaged, and a log that stands here takes no further
+    /// commit.
+    pub const MAX: Gsn = Gsn(i64::MAX as u64);
+}
+
 number! {
     /// One thread's append stream, `0..lanes`.
     Lane(u32)

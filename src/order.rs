@@ -50,18 +50,17 @@ impl Order {
         self.membarrier.is_some()
     }
 
-    /// A stamp above `last`, the floor and, if it can be trusted, UTC. `None` when the log is shut. One that leads UTC
-    /// raises the floor, so that whoever closes the order closes it above.
+    /// A stamp above `last`, the floor and, if it can be trusted, UTC. `None` when the log is shut, or no stamp is left.
+    /// One that leads UTC raises the floor, so that whoever closes the order closes it above.
     #[inline]
     pub(crate) fn draw(&self, board: &Board, last: Gsn) -> Option<Gsn> {
-        let floor = board.floor();
-        if floor == SHUT {
+        let (floor, now) = (board.floor(), self.clock.now_ns());
+        let gsn = now.max(last.0 + 1).max(floor.saturating_add(1));
+        if gsn > Gsn::MAX.0 {
             return None;
         }
-        let now = self.clock.now_ns();
-        let gsn = now.max(last.0 + 1).max(floor + 1);
         if gsn > now {
-            board.raise_floor(gsn.min(SHUT - 1));
+            board.raise_floor(gsn);
         }
         Some(Gsn(gsn))
     }

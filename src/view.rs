@@ -294,7 +294,7 @@ fn live_media(
             path,
             found.catalogue,
             live_ranges(record, &geometry),
-            record.epoch,
+            (record.epoch, record.gsn),
             Horizon::View,
             Arc::new(Machine::detect()),
             visible_first,

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::frame::Dep;
 use crate::lane::{Core, Room, bump};
 use crate::mark;
-use crate::number::{Lane, Lsn, Position, Stamp};
+use crate::number::{Gsn, Lane, Lsn, Position, Stamp};
 use crate::ticket::Ticket;
 
 /// Between two looks for room in a full ring.
@@ -227,6 +227,9 @@ impl<T: Tail> Writer<T> {
     /// [`Error::FarAhead`] beyond the configured lead, [`Error::Lost`] for a stamp that did not survive a crash.
     pub fn observe(&mut self, stamp: Stamp) -> Result<()> {
         let now = self.engine.order.clock().now_ns();
+        if stamp.gsn > Gsn::MAX {
+            return Err(Error::OutOfStamps);
+        }
         let (lead_ms, lead_ms_max) =
             (stamp.gsn.0.saturating_sub(now) / 1_000_000, self.engine.config.lead_ms_max);
         if lead_ms > lead_ms_max {
@@ -297,7 +300,7 @@ impl<T: Tail> Writer<T> {
                 bump(&state.writer.commits, 1);
                 state.check(core.lane())
             }
-            Ok(None) => Err(Error::Closed),
+            Ok(None) => Err(engine.no_stamp()),
             Err(fault) => {
                 state.poison(&fault.to_string());
                 Err(state.error(core.lane()))

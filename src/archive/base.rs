@@ -43,10 +43,10 @@ impl Base {
         };
         let mut from = Reader(body);
         let mut take = || {
-            let (log, number, lanes, _) = (LogId(from.id()?), from.u64()?, from.u32()?, from.u32()?);
+            let (log, number, lanes, _) = (LogId(from.id()?), from.counter()?, from.u32()?, from.u32()?);
             let starts = from.many(lanes, 8, Reader::lsn)?;
             // What the first version left behind is not looked for.
-            let swept = if first { number } else { from.u64()? };
+            let swept = if first { number } else { from.counter()? };
             Some(Base { log, number, starts, swept })
         };
         take().ok_or(Unreadable::Damaged)

@@ -22,7 +22,7 @@ mod upload;
 pub(crate) use archiver::Archiver;
 pub use codec::Compression;
 pub(crate) use cutter::ArchiveWorker;
-pub(crate) use object::{ArchivedMark, Author, Body, Chunk, Claim, Cut, Object, Part, Run};
+pub(crate) use object::{ArchivedMark, Author, Body, Chunk, Claim, Contents, Cut, Object, Part, Run};
 pub(crate) use plan::runs_between;
 pub(crate) use reader::{ArchiveReader, Piece};
 pub(crate) use retry::patiently;

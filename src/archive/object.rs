@@ -90,6 +90,17 @@ pub(crate) struct ArchivedMark {
     pub(crate) name: String,
 }
 
+/// What a chunk holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Contents {
+    /// Which chunk of the cut.
+    pub(crate) index: usize,
+    /// Where it stands behind the head, if it stands there.
+    pub(crate) inline_at: usize,
+    /// By run, as a place among its bytes, and the LSNs there.
+    pub(crate) parts: Vec<(usize, Part)>,
+}
+
 /// Everything, over all lanes, between two stamps: closed under order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Cut {
@@ -143,9 +154,9 @@ impl Object {
     }
 
     fn take(from: &mut Reader<'_>) -> Option<Self> {
-        let (log, epoch, kind) = (LogId(from.id()?), Epoch(from.u32()?), from.u32()?);
-        let (incarnation, number, tag) = (Incarnation(from.u64()?), from.u64()?, from.id()?);
-        let (claim, gsn, lanes, _) = (from.u64()?, Gsn(from.u64()?), from.u32()?, from.u32()?);
+        let (log, epoch, kind) = (LogId(from.id()?), from.epoch()?, from.u32()?);
+        let (incarnation, number, tag) = (Incarnation(from.u64()?), from.counter()?, from.id()?);
+        let (claim, gsn, lanes, _) = (from.counter()?, from.stamp()?, from.u32()?, from.u32()?);
         let ends = from.many(lanes, 8, Reader::lsn)?;
         let body = match kind {
             CLAIM => Body::Claim(Claim::take(from)?),
@@ -226,32 +237,32 @@ impl Cut {
         (runs == chunks).then_some(cut)
     }
 
-    /// What chunk `index` holds: by run, as a place among its bytes, and the LSNs there.
-    pub(crate) fn parts(&self, index: usize) -> Vec<(usize, Part)> {
-        let chunk = &self.chunks[index];
-        let start: u64 = self.chunks[..index].iter().map(|chunk| u64::from(chunk.raw_bytes)).sum();
-        let (end, mut at, mut parts) = (start + u64::from(chunk.raw_bytes), 0, Vec::new());
-        let next = self.chunks.get(index + 1).map_or(Lsn(u64::MAX), |chunk| chunk.lsn);
-        for (i, run) in self.runs.iter().enumerate() {
-            let (from, upto) = (at, at + run.bytes);
-            at = upto;
-            if upto <= start || from >= end {
-                continue;
+    /// What each chunk holds, in order; all of it costs one pass over chunks and runs.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = Contents> {
+        let (mut start, mut inline_at) = (0, 0);
+        // The first run that goes beyond what was passed, and where it begins.
+        let (mut run, mut from) = (0, 0);
+        self.chunks.iter().enumerate().map(move |(index, chunk)| {
+            let end = start + u64::from(chunk.raw_bytes);
+            let next = self.chunks.get(index + 1).map_or(Lsn(u64::MAX), |chunk| chunk.lsn);
+            let mut contents = Contents { index, inline_at, parts: Vec::new() };
+            while let Some(found) = self.runs.get(run).filter(|_| from < end) {
+                let upto = from + found.bytes;
+                if upto > start {
+                    let bytes = (from.max(start) - start) as usize..(upto.min(end) - start) as usize;
+                    let first = if from >= start { found.first } else { chunk.lsn };
+                    let part = Part { bytes, first, end: if upto <= end { found.end } else { next } };
+                    contents.parts.push((run, part));
+                }
+                if upto > end {
+                    break;
+                }
+                (run, from) = (run + 1, upto);
             }
-            let bytes = (from.max(start) - start) as usize..(upto.min(end) - start) as usize;
-            let first = if from >= start { run.first } else { chunk.lsn };
-            parts.push((i, Part { bytes, first, end: if upto <= end { run.end } else { next } }));
-        }
-        parts
-    }
-
-    /// Where chunk `index` stands behind the head.
-    pub(crate) fn inline_at(&self, index: usize) -> usize {
-        self.chunks[..index]
-            .iter()
-            .filter(|chunk| chunk.inline)
-            .map(|chunk| chunk.stored_bytes as usize)
-            .sum()
+            inline_at += if chunk.inline { chunk.stored_bytes as usize } else { 0 };
+            start = end;
+            contents
+        })
     }
 }
 
@@ -263,7 +274,7 @@ impl Run {
 
     fn take(from: &mut Reader<'_>) -> Option<Self> {
         let (lane, epoch, incarnation) = (Lane(from.u32()?), Epoch(from.u32()?), Incarnation(from.u64()?));
-        let (first, end, gsn, bytes) = (from.lsn()?, from.lsn()?, Gsn(from.u64()?), from.u64()?);
+        let (first, end, gsn, bytes) = (from.lsn()?, from.lsn()?, from.stamp()?, from.u64()?);
         (first < end).then_some(Run { lane, epoch, incarnation, first, end, gsn, bytes })
     }
 
@@ -295,7 +306,7 @@ impl Chunk {
 impl ArchivedMark {
     fn take(from: &mut Reader<'_>) -> Option<Self> {
         let (lane, _, lsn) = (Lane(from.u32()?), from.u32()?, from.lsn()?);
-        let (gsn, len) = (Gsn(from.u64()?), from.u32()? as usize);
+        let (gsn, len) = (from.stamp()?, from.u32()? as usize);
         let name = from.bytes(len).filter(|_| len <= MARK_NAME_BYTES_MAX)?;
         Some(ArchivedMark { lane, lsn, gsn, name: String::from_utf8(name.to_vec()).ok()? })
     }

@@ -170,6 +170,9 @@ fn skim_to(cursor: &mut LaneCursor, limit: Lsn, frame: &mut Vec<u8>) -> Result<O
         }
         open = !header.is(LAST);
         if header.is(LAST) && header.gsn != Gsn(0) {
+            if cursor.media().is_unheard_of(epoch, header.gsn) {
+                return Err(Stop::Misplaced(lsn, "a stamp above all that the log knew when its epoch ended"));
+            }
             (span.run.end, span.run.gsn) = (cursor.at, header.gsn);
             span.marks.iter_mut().for_each(|mark| mark.gsn = header.gsn);
             return Ok(Some(span));

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use tierlog_tiers::sync::{Mutex, MutexGuard};
 
 use super::base::Base;
-use super::object::{Body, Object, Run};
+use super::object::{Body, Contents, Object, Part, Run};
 use super::sequence::Archive;
 use crate::error::{Error, Result};
 use crate::frame::Header;
@@ -23,8 +23,43 @@ const CACHE_OBJECTS_MAX: usize = 64;
 
 /// A chunk's object and index, and its frames.
 type Unpacked = ((u64, usize), Arc<Vec<u8>>);
-/// An object, and what stands behind its head.
-type Whole = Arc<(Object, Vec<u8>)>;
+
+/// An object.
+#[derive(Debug)]
+struct Whole {
+    head: Object,
+    /// What stands behind the head.
+    inline: Vec<u8>,
+    contents: Vec<Contents>,
+    /// Where parts begin: their lane and LSN, their chunk, their number there.
+    index: Vec<(Lane, Lsn, usize, usize)>,
+}
+
+impl Whole {
+    fn new((head, inline): (Object, Vec<u8>)) -> Self {
+        let (mut contents, mut index) = (Vec::new(), Vec::new());
+        if let Body::Cut(cut) = &head.body {
+            contents.extend(cut.contents());
+            for of in &contents {
+                let parts = of.parts.iter().enumerate();
+                index.extend(parts.map(|(i, (run, part))| (cut.runs[*run].lane, part.first, of.index, i)));
+            }
+            index.sort_unstable();
+        }
+        Whole { head, inline, contents, index }
+    }
+
+    /// The part that holds `lsn`, its run and its chunk.
+    fn find(&self, lane: Lane, lsn: Lsn) -> Option<(Run, &Part, &Contents)> {
+        let Body::Cut(cut) = &self.head.body else { return None };
+        let behind = self.index.partition_point(|(of, first, ..)| (*of, *first) <= (lane, lsn));
+        let (of, _, chunk, i) = *self.index.get(behind.checked_sub(1)?)?;
+        let contents = &self.contents[chunk];
+        let (run, part) = &contents.parts[i];
+        let run = cut.runs[*run];
+        (of == lane && lsn < part.end.min(run.end)).then_some((run, part, contents))
+    }
+}
 
 /// Reads a log's archive.
 #[derive(Debug)]
@@ -39,7 +74,7 @@ pub(crate) struct ArchiveReader {
 
 #[derive(Debug, Default)]
 struct Cache {
-    objects: VecDeque<(u64, Whole)>,
+    objects: VecDeque<(u64, Arc<Whole>)>,
     chunks: VecDeque<Unpacked>,
     /// The first number that was free when last looked at.
     end: u64,
@@ -121,33 +156,17 @@ impl ArchiveReader {
             return Ok(None);
         };
         let Some(whole) = self.object(number)? else { return Ok(None) };
-        let Body::Cut(cut) = &whole.0.body else { return Ok(None) };
-        let holds = |run: &Run| run.lane == lane && run.first <= lsn && lsn < run.end;
-        let Some(wanted) = cut.runs.iter().position(holds) else { return Ok(None) };
-        for index in 0..cut.chunks.len() {
-            let part = cut
-                .parts(index)
-                .into_iter()
-                .find(|(run, part)| *run == wanted && part.first <= lsn && lsn < part.end);
-            let Some((_, part)) = part else { continue };
-            let (chunk, run) = (self.chunk(&whole, index)?, cut.runs[wanted]);
-            let run = Run { end: run.end.min(limit), ..run };
-            let mut frames = RunFrames::new(&chunk[part.bytes.clone()]);
-            let (seal, mut at) = (run.seal(self.log), part.first);
-            while at < lsn {
-                at = Lsn(at.0 + frames.look(&seal, lane, at)?.0.frame_bytes() as u64);
-            }
-            let from = part.bytes.end - frames.left();
-            return Ok(Some(Piece {
-                run,
-                first: lsn,
-                end: part.end.min(limit),
-                chunk,
-                at: from,
-                upto: part.bytes.end,
-            }));
+        let Some((run, part, contents)) = whole.find(lane, lsn) else { return Ok(None) };
+        let chunk = self.chunk(&whole, contents)?;
+        let run = Run { end: run.end.min(limit), ..run };
+        let mut frames = RunFrames::new(&chunk[part.bytes.clone()]);
+        let (seal, mut at) = (run.seal(self.log), part.first);
+        while at < lsn {
+            at = Lsn(at.0 + frames.look(&seal, lane, at)?.0.frame_bytes() as u64);
         }
-        Ok(None)
+        let from = part.bytes.end - frames.left();
+        let (end, upto) = (part.end.min(limit), part.bytes.end);
+        Ok(Some(Piece { run, first: lsn, end, chunk, at: from, upto }))
     }
 
     /// Where each lane stands before the first object that goes beyond `gsn`; `None` if none does.
@@ -159,7 +178,9 @@ impl ArchiveReader {
         let Some(number) = self.first_beyond(numbers, |object| object.gsn > gsn)? else { return Ok(None) };
         let mut stands = match number == self.base.number {
             true => self.base.starts.clone(),
-            false => self.object(number - 1)?.ok_or_else(|| self.archive.missing(number - 1))?.0.ends.clone(),
+            false => {
+                self.object(number - 1)?.ok_or_else(|| self.archive.missing(number - 1))?.head.ends.clone()
+            }
         };
         for (_, ends) in self.claims.iter().filter(|(claim, _)| *claim >= number) {
             stands.iter_mut().zip(ends).for_each(|(stands, end)| *stands = (*stands).min(*end));
@@ -194,7 +215,7 @@ impl ArchiveReader {
         while low < high {
             let middle = low + (high - low) / 2;
             let whole = self.object(middle)?.ok_or_else(|| self.archive.missing(middle))?;
-            if beyond(&whole.0) { high = middle } else { low = middle + 1 }
+            if beyond(&whole.head) { high = middle } else { low = middle + 1 }
         }
         Ok((low < numbers.end).then_some(low))
     }
@@ -203,11 +224,12 @@ impl ArchiveReader {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn object(&self, number: u64) -> Result<Option<Whole>> {
+    fn object(&self, number: u64) -> Result<Option<Arc<Whole>>> {
         if let Some((_, found)) = self.cache().objects.iter().find(|(of, _)| *of == number) {
             return Ok(Some(found.clone()));
         }
-        let Some(whole) = self.archive.object(Some(self.log), number)?.map(Arc::new) else { return Ok(None) };
+        let Some(whole) = self.archive.object(Some(self.log), number)? else { return Ok(None) };
+        let whole = Arc::new(Whole::new(whole));
         let mut cache = self.cache();
         cache.objects.push_back((number, whole.clone()));
         if cache.objects.len() > CACHE_OBJECTS_MAX {
@@ -216,13 +238,13 @@ impl ArchiveReader {
         Ok(Some(whole))
     }
 
-    fn chunk(&self, whole: &Whole, index: usize) -> Result<Arc<Vec<u8>>> {
-        let key = (whole.0.number, index);
+    fn chunk(&self, whole: &Whole, contents: &Contents) -> Result<Arc<Vec<u8>>> {
+        let key = (whole.head.number, contents.index);
         if let Some((_, found)) = self.cache().chunks.iter().find(|(of, _)| *of == key) {
             return Ok(found.clone());
         }
-        let Body::Cut(cut) = &whole.0.body else { return Err(self.archive.missing(whole.0.number)) };
-        let chunk = Arc::new(self.archive.chunk(&whole.0, cut, index, &whole.1)?);
+        let Body::Cut(cut) = &whole.head.body else { return Err(self.archive.missing(key.0)) };
+        let chunk = Arc::new(self.archive.chunk(&whole.head, cut, contents, &whole.inline)?);
         let mut cache = self.cache();
         cache.chunks.push_back((key, chunk.clone()));
         let held = |cache: &Cache| cache.chunks.iter().map(|(_, chunk)| chunk.len()).sum::<usize>();

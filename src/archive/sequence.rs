@@ -9,7 +9,7 @@ use tierlog_tiers::checksum::Crc32c;
 use tierlog_tiers::object::{Created, Name, ObjectError, Objects};
 
 use super::codec::unpack;
-use super::object::{Author, Body, Claim, Cut, HEAD_BYTES_MAX, OBJECT_VERSION, Object};
+use super::object::{Author, Body, Claim, Contents, Cut, HEAD_BYTES_MAX, OBJECT_VERSION, Object};
 use super::retry::patiently;
 use crate::config::{ArchiveConfig, Config};
 use crate::error::{Error, Refusal, Result};
@@ -168,22 +168,22 @@ impl Archive {
         }
     }
 
-    /// The frames of chunk `index`, unpacked; `inline` is what stands behind the object's head.
+    /// The frames of a chunk, unpacked; `inline` is what stands behind the object's head.
     ///
     /// # Errors
     /// A refusal naming the object that is missing, cut short or damaged; the store's own, after some patience.
-    pub(crate) fn chunk(&self, object: &Object, cut: &Cut, index: usize, inline: &[u8]) -> Result<Vec<u8>> {
-        let chunk = &cut.chunks[index];
+    pub(crate) fn chunk(&self, object: &Object, cut: &Cut, of: &Contents, inline: &[u8]) -> Result<Vec<u8>> {
+        let chunk = &cut.chunks[of.index];
         let name = match chunk.inline {
             true => Name::Number(object.number),
-            false => Name::Data(object.data_name(index)),
+            false => Name::Data(object.data_name(of.index)),
         };
         let wrong = |what: &str| {
             self.foreign(name, format!("{what}; put the object back, or restore what does not need it"))
         };
         let read;
         let stored = if chunk.inline {
-            let at = cut.inline_at(index);
+            let at = of.inline_at;
             inline.get(at..at + chunk.stored_bytes as usize).ok_or_else(|| wrong("is cut short"))?
         } else {
             read = patiently(&*self.env, PATIENCE, || self.objects.read(name, None).map_err(archive_error))?;

@@ -2,7 +2,7 @@ use tierlog_tiers::object::Name;
 
 use super::base::Base;
 use super::codec::Compression;
-use super::object::{ArchivedMark, Author, Body, Chunk, Claim, Cut, Object, Run};
+use super::object::{ArchivedMark, Author, Body, Chunk, Claim, Contents, Cut, Object, Run};
 use crate::format::{EpochRange, Unreadable};
 use crate::geometry::Geometry;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, LogId, Lsn};
@@ -135,13 +135,31 @@ fn a_claim_with_ranges_that_no_log_has_is_refused() {
     }
 }
 
+/// Numbers are counted on from, epochs and stamps too.
+#[test]
+fn numbers_near_the_end_of_their_range_are_refused() {
+    let (cut, author) = (cut(), cut().author);
+    let last = Epoch(u32::MAX);
+    for object in [
+        Object { number: u64::MAX, ..cut.clone() },
+        Object { gsn: Gsn(u64::MAX), ..cut.clone() },
+        Object { author: Author { epoch: last, ..author }, ..cut },
+    ] {
+        assert_eq!(Object::decode(&object.encode()), Err(Unreadable::Damaged));
+    }
+    for number in [1 << 62, u64::MAX - 1, u64::MAX] {
+        let base = Base { log: author.log, number, starts: vec![Lsn(64)], swept: 1 };
+        assert_eq!(Base::decode(&base.encode()), Err(Unreadable::Damaged));
+    }
+}
+
 #[test]
 fn a_chunk_says_which_runs_it_holds() {
     let Body::Cut(cut) = cut().body else { unreachable!() };
-    let parts = |index| -> Vec<_> {
-        let parts = cut.parts(index).into_iter();
+    let parts = |contents: Contents| -> Vec<_> {
+        let parts = contents.parts.into_iter();
         parts.map(|(run, part)| (run, part.bytes, part.first.0, part.end.0)).collect()
     };
-    assert_eq!(parts(0), [(0, 0..64, 0, 64), (1, 64..128, 64, 128)]);
-    assert_eq!(parts(1), [(1, 0..64, 128, 192)]);
+    let all: Vec<_> = cut.contents().map(parts).collect();
+    assert_eq!(all, [vec![(0, 0..64, 0, 64), (1, 64..128, 64, 128)], vec![(1, 0..64, 128, 192)]]);
 }

@@ -3,7 +3,7 @@
 use tierlog_tiers::checksum::Crc32c;
 
 use super::{FORMAT_VERSION, Unreadable};
-use crate::number::{LINE_BYTES, Lsn};
+use crate::number::{Epoch, Gsn, LINE_BYTES, Lsn};
 
 /// Bytes before a block's body.
 pub(crate) const BLOCK_HEAD_BYTES: usize = 24;
@@ -48,6 +48,16 @@ impl<'a> Reader<'a> {
     /// A number that is counted up, far from where that would overflow.
     pub(crate) fn counter(&mut self) -> Option<u64> {
         self.u64().filter(|counter| *counter < 1 << 62)
+    }
+
+    /// A stamp, or none.
+    pub(crate) fn stamp(&mut self) -> Option<Gsn> {
+        self.u64().map(Gsn).filter(|gsn| *gsn <= Gsn::MAX)
+    }
+
+    /// One of two thousand million opens.
+    pub(crate) fn epoch(&mut self) -> Option<Epoch> {
+        self.u32().filter(|epoch| *epoch < 1 << 31).map(Epoch)
     }
 
     pub(crate) fn id(&mut self) -> Option<[u8; 16]> {

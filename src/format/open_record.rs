@@ -17,8 +17,6 @@ const SHUTDOWNS_VERSION: u32 = 1;
 const OPEN_BYTES: usize = 16;
 /// The first version's ranges, one by one.
 const RANGE_BYTES: usize = 32;
-/// Two thousand million opens.
-const EPOCH_MAX: Epoch = Epoch(1 << 31);
 const CLOSED: u32 = 1;
 const VOIDS: u32 = 2;
 const SUPERSEDED: u32 = 4;
@@ -139,12 +137,12 @@ impl OpenRecord {
     }
 
     fn fields(body: &mut Reader<'_>, packed: bool) -> Option<Self> {
-        let (log, epoch, flags) = (LogId(body.id()?), Epoch(body.u32()?), body.u32()?);
+        let (log, epoch, flags) = (LogId(body.id()?), body.epoch()?, body.u32()?);
         let (incarnation, turn) = (Incarnation(body.u64()?), body.counter()?);
         let (boot, fingerprint) = (body.id()?, body.u64()?);
         let (lanes, tail_segments) = (body.u32()?, body.u32()?);
         let (tail_segment_bytes, nvme_segment_bytes) = (body.u64()?, body.u64()?);
-        let (gsn, claim) = (Gsn(body.u64()?), body.u64()?);
+        let (gsn, claim) = (body.stamp()?, body.counter()?);
         let (archive_len, tails, ranges, opens) = (body.u32()?, body.u32()?, body.u32()?, body.u32()?);
         let archive = String::from_utf8(body.bytes(archive_len as usize)?.to_vec()).ok()?;
         let opens = body.many(opens, OPEN_BYTES, |body| {
@@ -160,7 +158,7 @@ impl OpenRecord {
             true => ends::take(ranges, lanes, body)?,
             false => body.many(ranges, RANGE_BYTES, EpochRange::take)?,
         };
-        if epoch >= EPOCH_MAX || !EpochRange::are_of(&ranges, lanes) {
+        if !EpochRange::are_of(&ranges, lanes) {
             return None;
         }
         // Added later: absent in older records, and whatever else follows is of a later program.

@@ -49,7 +49,7 @@ impl SegmentHeader {
                 incarnation: Incarnation(body.u64()?),
                 sequence: body.counter()?,
                 first: body.lsn()?,
-                gsn_before: Gsn(body.u64()?),
+                gsn_before: body.stamp()?,
             })
         };
         fields().ok_or(Unreadable::Damaged)

@@ -151,6 +151,18 @@ fn counters_about_to_overflow_are_refused() {
     }
 }
 
+/// What is stamped next has to be higher.
+#[test]
+fn stamps_that_no_clock_gets_to_are_refused() {
+    for (gsn, read) in [(Gsn::MAX, Ok(())), (Gsn(Gsn::MAX.0 + 1), Err(Unreadable::Damaged))] {
+        assert_eq!(Watermark::decode(&Watermark { gsn, ..mark() }.encode()).map(drop), read);
+        let header = SegmentHeader { gsn_before: gsn, ..header() };
+        assert_eq!(SegmentHeader::decode(&header.encode()).map(drop), read);
+        let record = OpenRecord { gsn, ..record() };
+        assert_eq!(OpenRecord::decode(&record.encode().unwrap()).map(drop), read);
+    }
+}
+
 #[test]
 fn another_version_is_named() {
     for (which, (bytes, _)) in samples().iter().enumerate() {

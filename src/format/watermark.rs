@@ -44,7 +44,7 @@ impl Watermark {
                 incarnation: Incarnation(body.u64()?),
                 turn: body.counter()?,
                 drained: body.lsn()?,
-                gsn: Gsn(body.u64()?),
+                gsn: body.stamp()?,
                 checkpoint: body.lsn()?,
                 trimmed: body.lsn()?,
             })

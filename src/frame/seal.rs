@@ -62,6 +62,11 @@ impl Seal {
 }
 
 impl Partial {
+    /// Folds in a body of which only this is known: the sums before and behind it over all that it stands in.
+    pub(crate) fn through(self, before: Crc32c, behind: Crc32c, bytes: u64) -> Self {
+        Partial(self.0.through(before, behind, bytes))
+    }
+
     /// Ends it with the header's last word and the stamp.
     #[inline]
     pub(crate) fn finish(self, tail_word: u64, gsn: Gsn) -> u32 {

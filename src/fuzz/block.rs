@@ -54,12 +54,10 @@ fn open_record(bytes: &[u8]) -> bool {
 }
 
 fn object(bytes: &[u8]) -> bool {
-    /// Parts are asked for one by one.
-    const CHUNKS_LOOKED_AT: usize = 16;
     let Ok(found) = Object::decode(bytes) else { return false };
     if let Body::Cut(cut) = &found.body {
-        for (index, chunk) in cut.chunks.iter().enumerate().take(CHUNKS_LOOKED_AT) {
-            let bytes: usize = cut.parts(index).iter().map(|(_, part)| part.bytes.len()).sum();
+        for (contents, chunk) in cut.contents().zip(&cut.chunks) {
+            let bytes: usize = contents.parts.iter().map(|(_, part)| part.bytes.len()).sum();
             assert_eq!(bytes, chunk.raw_bytes as usize);
         }
     }

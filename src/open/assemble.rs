@@ -62,7 +62,7 @@ pub(super) fn assemble<H: Host>(
         places.nvme_path.clone(),
         catalogue,
         ranges,
-        record.epoch,
+        (record.epoch, record.gsn),
         Horizon::Owner(order.clone()),
         host.clone(),
         visible_first,

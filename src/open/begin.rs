@@ -134,6 +134,7 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     let began = host.now();
     let moved = super::settle::settle(&examined, &marks, &pool)?;
     let settle = Pass::of(moved, &**host, began);
+    forget_lost_checkpoints(&examined, &marks)?;
     let recovered = Recovered {
         epoch: Epoch(record.epoch.0 + 1),
         created,
@@ -167,6 +168,17 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     opening.prepare_segments();
     let archiver = opening.claim(&config, archived)?;
     Ok((assemble(opening, config, boot, archiver)?, recovered))
+}
+
+/// A checkpoint beyond the end was about records that are gone, not about those that come in their place.
+fn forget_lost_checkpoints(examined: &Examined, marks: &Marks) -> Result<()> {
+    for lane in examined.media.lanes() {
+        let end = examined.media.board.published(lane);
+        if marks.of(lane).checkpoint > end {
+            marks.set(lane, |mark| mark.checkpoint = end)?;
+        }
+    }
+    Ok(())
 }
 
 /// The record to go on from; `None` where a log is to be made, or making one was interrupted.

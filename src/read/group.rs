@@ -134,6 +134,9 @@ impl GroupReader {
             };
             let misplaced = |what| Stop::Misplaced(lsn, what);
             let stamp = batches.take(&header).map_err(misplaced)?;
+            if stamp.is_some_and(|gsn| self.cursor.media().is_unheard_of(range.epoch, gsn)) {
+                return Err(misplaced("a stamp above all that the log knew when its epoch ended"));
+            }
             if header.kind != Kind::Filler && header.is(FIRST) {
                 before = (group.items.len(), group.marks.len());
             }
@@ -170,6 +173,9 @@ impl Batches {
             return Err("a frame of a kind that this version does not write");
         }
         self.open = !header.is(LAST);
+        if header.gsn > Gsn::MAX {
+            return Err("a stamp that no clock gets to");
+        }
         Ok((!self.open && header.gsn != Gsn(0)).then_some(header.gsn))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tierlog_tiers::nvme::{BLOCK_BYTES, Block, NvmeFile};
 
+use super::evidence::Evidence;
 use crate::catalogue::Entry;
 use crate::frame::{Bad, HEADER_BYTES, Header, Kind, Seal, peek, verify};
 use crate::number::{LINE_BYTES, Lsn};
@@ -77,28 +78,14 @@ impl SegmentCursor {
         }
     }
 
-    /// Looks for a frame beyond `self.lsn` that says FIRST and FENCED: evidence that a hole before it is no torn tail.
-    /// Tries every line to the end of the segment.
+    /// Looks through the whole segment for a frame that says that all before it was stable.
     pub(crate) fn evidence_beyond(&mut self, hole: Lsn) -> io::Result<Option<Lsn>> {
-        use crate::frame::{FENCED, FIRST};
-        let mut frame = Vec::new();
-        let mut at = BLOCK_BYTES as u64;
-        while at + LINE_BYTES <= self.file.len() {
-            let bytes = *self.slice(at, HEADER_BYTES)?.first_chunk().expect("a header's bytes");
-            let candidate = Header::decode(&bytes).filter(|header| {
-                header.lsn > hole
-                    && header.flags & (FIRST | FENCED) == FIRST | FENCED
-                    && header.kind != Kind::Pad
-            });
-            if let Some(claimed) = candidate {
-                let room = self.file.len() - at;
-                if let Ok(header) = peek(&self.seal, claimed.lsn, &bytes, room) {
-                    frame.clear();
-                    self.copy(at, header.media_bytes(), &mut frame)?;
-                    if verify(&self.seal, &header, &frame).is_ok() {
-                        return Ok(Some(header.lsn));
-                    }
-                }
+        let mut evidence = Evidence::new(self.seal, hole);
+        let (mut at, len) = (BLOCK_BYTES as u64, self.file.len());
+        while at + LINE_BYTES <= len {
+            let found = evidence.line(self.slice(at, LINE_BYTES as usize)?, None, len - at);
+            if found.is_some() {
+                return Ok(found);
             }
             at += LINE_BYTES;
         }

@@ -67,7 +67,7 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
     if let Some(open) = &open {
         ranges.iter_mut().zip(open).for_each(|(lane, range)| lane.push(*range));
     }
-    let media = |catalogue: Catalogue, ranges: Vec<Vec<EpochRange>>| -> Result<Arc<Media>> {
+    let media = |catalogue: Catalogue, ranges: Vec<Vec<EpochRange>>, gsn: Gsn| -> Result<Arc<Media>> {
         let page = Page::heap(Board::words(&geometry))
             .map_err(|error| Error::io("memory for a board")(io::Error::other(error)))?;
         let board = Board::owned(page, &geometry);
@@ -80,7 +80,7 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
             nvme_path.clone(),
             catalogue,
             ranges,
-            record.epoch,
+            (record.epoch, gsn),
             Horizon::Ended,
             env.clone(),
             false,
@@ -88,12 +88,12 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
         place_slots(&media, record, &tail_paths)?;
         Ok(Arc::new(media))
     };
-    let scanned = media(found.catalogue, ranges.clone())?;
+    let scanned = media(found.catalogue, ranges.clone(), Gsn::MAX)?;
     let mut scans = match &open {
         Some(open) => scan_lanes(&scanned, open, marks)?,
         None => Vec::new(),
     };
-    cut::close(&mut scans, |_| None);
+    cut::close(&mut scans);
     for scan in &scans {
         if let Some(range) = ranges[scan.lane.0 as usize].last_mut() {
             range.end = scan.end;
@@ -101,14 +101,19 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
     }
     let gsn = scans.iter().map(|scan| scan.gsn).max().unwrap_or_default().max(record.gsn);
     let catalogue = std::mem::take(&mut *scanned.catalogue_mut());
-    let media = media(catalogue, ranges.clone())?;
+    let media = media(catalogue, ranges.clone(), gsn)?;
     for lane in media.lanes() {
         let start = record.starts.get(lane.0 as usize).copied().unwrap_or_default();
         let end = ranges[lane.0 as usize].last().map_or(start, |range| range.end.max(start));
         media.board.publish(lane, end);
-        media.board.raise_water(lane, Water::Trimmed, marks.of(lane).trimmed);
-        // What an open begins with is on NVMe, and so is what its watermark says.
         let mark = marks.of(lane);
+        if mark.trimmed > end {
+            // Only what was durable is ever trimmed, so something else wrote this.
+            let what = format!("the watermark says that all below is trimmed, and the lane ends at {end}");
+            return Err(Error::Corrupt { lane, lsn: mark.trimmed, what });
+        }
+        media.board.raise_water(lane, Water::Trimmed, mark.trimmed);
+        // What an open begins with is on NVMe, and so is what its watermark says.
         let same = (mark.epoch, mark.incarnation) == (record.epoch, record.incarnation);
         media.board.raise_water(
             lane,

@@ -7,10 +7,10 @@ use tierlog_tiers::nvme::FileName;
 use super::table::{Hole, Verdict, judge};
 use crate::error::{Error, Result};
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, Watermark};
-use crate::frame::{Dep, FENCED, FIRST, HEADER_BYTES, Header, Kind, decode_deps, peek, verify};
+use crate::frame::{Dep, HEADER_BYTES, Header, Kind, decode_deps};
 use crate::media::Media;
 use crate::number::{Gsn, LINE_BYTES, Lane, Lsn};
-use crate::read::{Batches, FrameError, GLIDE_BYTES, LaneCursor, SegmentCursor, Stop};
+use crate::read::{Batches, Evidence, FrameError, GLIDE_BYTES, LaneCursor, SegmentCursor, Stop};
 
 /// Bytes of the tail looked at in one piece.
 const WINDOW_BYTES: u64 = 64 << 10;
@@ -198,6 +198,7 @@ fn fenced_in_tail(media: &Media, range: &EpochRange, hole: Lsn) -> bool {
     for (slot, first) in slots.filter(|(_, first)| first.0 + slot_bytes > hole.0) {
         let base = ring + slot as u64 * segment_bytes + SEGMENT_HEADER_BYTES as u64;
         let mut from = hole.0.saturating_sub(first.0).next_multiple_of(LINE_BYTES);
+        let mut evidence = Evidence::new(media.seal(range), hole);
         while from < slot_bytes {
             let mut len = (slot_bytes - from).min(WINDOW_BYTES);
             window.resize(len as usize, 0);
@@ -208,12 +209,12 @@ fn fenced_in_tail(media: &Media, range: &EpochRange, hole: Lsn) -> bool {
                 window.resize(len as usize, 0);
                 readable = media.tails[tail].read(base + from, &mut window).is_ok();
             }
-            let claims = window.chunks_exact(LINE_BYTES as usize).enumerate().filter(|_| readable);
-            for (line, bytes) in claims {
-                let at = from + line as u64 * LINE_BYTES;
-                if claims_fence(bytes, Lsn(first.0 + at), hole)
-                    && is_fenced(media, range, tail, base + at, bytes, slot_bytes - at)
-                {
+            if !readable {
+                evidence.unreadable();
+            }
+            let lines = window.chunks_exact(LINE_BYTES as usize).zip((from..).step_by(LINE_BYTES as usize));
+            for (line, at) in lines.filter(|_| readable) {
+                if evidence.line(line, Some(Lsn(first.0 + at)), slot_bytes - at).is_some() {
                     return true;
                 }
             }
@@ -221,22 +222,6 @@ fn fenced_in_tail(media: &Media, range: &EpochRange, hole: Lsn) -> bool {
         }
     }
     false
-}
-
-/// A cheap look first: nearly every line fails it.
-fn claims_fence(line: &[u8], lsn: Lsn, hole: Lsn) -> bool {
-    line.first_chunk().and_then(Header::decode).is_some_and(|header| {
-        header.lsn == lsn && lsn > hole && header.flags & (FIRST | FENCED) == FIRST | FENCED
-    })
-}
-
-fn is_fenced(media: &Media, range: &EpochRange, tail: usize, at: u64, line: &[u8], room: u64) -> bool {
-    let Some(head) = line.first_chunk::<HEADER_BYTES>() else { return false };
-    let seal = media.seal(range);
-    let lsn = Header::decode(head).map_or(Lsn(0), |header| header.lsn);
-    let Ok(header) = peek(&seal, lsn, head, room) else { return false };
-    let mut frame = vec![0; header.frame_bytes()];
-    media.tails[tail].read(at, &mut frame).is_ok() && verify(&seal, &header, &frame).is_ok()
 }
 
 fn fenced_on_nvme(media: &Arc<Media>, range: &EpochRange, hole: Lsn) -> Result<bool> {

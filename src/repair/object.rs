@@ -77,15 +77,15 @@ impl ObjectMender<'_> {
         let behind = there.map(|(_, inline)| inline).unwrap_or_default();
         let mut rebuilt = Rebuilt::new(object.clone());
         let mut chunks = old.chunks.clone();
-        for (index, chunk) in old.chunks.iter().enumerate() {
-            if !harmed.contains(&index) {
-                let at = old.inline_at(index);
+        for (contents, chunk) in old.contents().zip(&old.chunks) {
+            let (index, at) = (contents.index, contents.inline_at);
+            if harmed.binary_search(&index).is_err() {
                 let kept = chunk.inline.then(|| behind.get(at..at + chunk.stored_bytes as usize)).flatten();
                 rebuilt.inline.extend_from_slice(kept.unwrap_or_default());
                 continue;
             }
             let mut raw = Vec::new();
-            for (run, part) in old.parts(index) {
+            for (run, part) in contents.parts {
                 let run = Run { first: part.first, end: part.end, ..old.runs[run] };
                 if let Err(why) = self.frames(&run, &mut raw, &mut rebuilt.from, &mut |_, _| Ok(()))? {
                     return Ok(Err(why));

@@ -1,7 +1,7 @@
 //! Every object of an archive, by itself, and that each begins where the one before ended; one that is harmed hides no
 //! other.
 
-use crate::archive::{Archive, Body, Cut, Object};
+use crate::archive::{Archive, Body, Contents, Cut, Object};
 use crate::error::{Error, Result};
 use crate::number::{Gsn, LogId, Lsn};
 use crate::runs::{Frames, RunFrames};
@@ -28,7 +28,7 @@ pub(crate) struct Harm {
 /// How much of an object is harmed.
 #[derive(Debug)]
 pub(crate) enum Harmed {
-    /// These of its chunks.
+    /// These of its chunks, ascending.
     Chunks(Box<Object>, Vec<usize>),
     /// All of it: it is missing, or its head is damaged. Where the lanes stand before it and how far the stamps go there,
     /// if that is known, and the next object, if that one is whole.
@@ -122,11 +122,11 @@ fn check(
         return Ok(harm(archive.wrong(object.number, what), Harmed::Place));
     }
     let (mut first, mut harmed) = (None, Vec::new());
-    for index in 0..cut.chunks.len() {
-        match check_chunk(archive, object, cut, index, inline) {
+    for contents in cut.contents() {
+        match check_chunk(archive, object, cut, &contents, inline) {
             Ok(read) => *bytes += read,
             Err(error @ (Error::Refused(_) | Error::Corrupt { .. })) => {
-                harmed.push(index);
+                harmed.push(contents.index);
                 first.get_or_insert(error);
             }
             Err(error) => return Err(error),
@@ -155,17 +155,23 @@ fn misplaced(object: &Object, cut: &Cut, mut stands: Vec<Lsn>) -> Option<String>
 ///
 /// # Errors
 /// A refusal naming the object, [`Error::Corrupt`] naming the object and the place; the store's own.
-fn check_chunk(archive: &Archive, object: &Object, cut: &Cut, index: usize, inline: &[u8]) -> Result<u64> {
-    let raw = archive.chunk(object, cut, index, inline)?;
-    for (run, part) in cut.parts(index) {
-        let run = &cut.runs[run];
+fn check_chunk(
+    archive: &Archive,
+    object: &Object,
+    cut: &Cut,
+    contents: &Contents,
+    inline: &[u8],
+) -> Result<u64> {
+    let raw = archive.chunk(object, cut, contents, inline)?;
+    for (run, part) in &contents.parts {
+        let run = &cut.runs[*run];
         let number = object.number;
         let corrupt = |what: String| Error::Corrupt {
             lane: run.lane,
             lsn: part.first,
             what: format!("object {number} of the archive: {what}"),
         };
-        let (seal, mut frames) = (run.seal(object.author.log), RunFrames::new(&raw[part.bytes]));
+        let (seal, mut frames) = (run.seal(object.author.log), RunFrames::new(&raw[part.bytes.clone()]));
         let mut at = part.first;
         while at < part.end {
             let (header, _) = frames.look(&seal, run.lane, at).map_err(|error| corrupt(error.to_string()))?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::plan::Plan;
 use super::target::Kept;
-use crate::archive::{Archive, Body, Object, Part, Run};
+use crate::archive::{Archive, Body, Contents, Object, Part, Run};
 use crate::error::{Error, Result};
 use crate::number::Lsn;
 
@@ -21,7 +21,7 @@ pub(super) struct Piece {
 /// A chunk that is wanted.
 struct Wanted {
     object: Arc<(Object, Vec<u8>)>,
-    index: usize,
+    contents: Contents,
     parts: Vec<(Run, Part)>,
 }
 
@@ -38,9 +38,9 @@ pub(super) fn fetch(
         read.map(Arc::new).ok_or_else(|| archive.missing(number))
     };
     let unpack = |wanted: Result<Wanted>| {
-        let Wanted { object, index, parts } = wanted?;
+        let Wanted { object, contents, parts } = wanted?;
         let Body::Cut(cut) = &object.0.body else { return Err(archive.missing(object.0.number)) };
-        let frames = archive.chunk(&object.0, cut, index, &object.1)?;
+        let frames = archive.chunk(&object.0, cut, &contents, &object.1)?;
         Ok(Piece { number: object.0.number, frames, parts })
     };
     std::thread::scope(|scope| {
@@ -61,10 +61,10 @@ fn wanted_of(plan: &Plan, kept: &Kept, object: Arc<(Object, Vec<u8>)>) -> Vec<Re
     let Body::Cut(cut) = &object.0.body else { return Vec::new() };
     let number = object.0.number;
     let mut all = Vec::new();
-    for index in 0..cut.chunks.len() {
+    for contents in cut.contents() {
         let mut parts: Vec<(Run, Part)> = Vec::new();
-        for (run, part) in cut.parts(index) {
-            let run = cut.runs[run];
+        for (run, part) in &contents.parts {
+            let run = cut.runs[*run];
             let limit = plan.limit(number, run.lane);
             if !plan.wants(run.lane) || part.first >= limit {
                 continue;
@@ -72,12 +72,12 @@ fn wanted_of(plan: &Plan, kept: &Kept, object: Arc<(Object, Vec<u8>)>) -> Vec<Re
             let end = part.end.min(limit);
             match kept.covers(&run, part.first, end) {
                 Ok(true) => {}
-                Ok(false) => parts.push((run, Part { end, ..part })),
+                Ok(false) => parts.push((run, Part { end, ..part.clone() })),
                 Err(what) => all.push(Err(Error::Config(what))),
             }
         }
         if !parts.is_empty() {
-            all.push(Ok(Wanted { object: object.clone(), index, parts }));
+            all.push(Ok(Wanted { object: object.clone(), contents, parts }));
         }
     }
     all

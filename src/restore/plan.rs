@@ -182,9 +182,9 @@ fn ends_at(
     gsn: Gsn,
 ) -> Result<Vec<(Lane, Lsn)>> {
     let mut ends: Vec<(Lane, Lsn)> = cut.runs.iter().map(|run| (run.lane, run.first)).collect();
-    for index in 0..cut.chunks.len() {
-        let raw = archive.chunk(object, cut, index, inline)?;
-        for (run, part) in cut.parts(index) {
+    for contents in cut.contents() {
+        let raw = archive.chunk(object, cut, &contents, inline)?;
+        for (run, part) in contents.parts {
             let (lane, seal) = (cut.runs[run].lane, cut.runs[run].seal(object.author.log));
             let mut frames = RunFrames::new(&raw[part.bytes]);
             let mut at = part.first;

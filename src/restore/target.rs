@@ -72,7 +72,7 @@ impl Target {
             path,
             catalogue,
             vec![Vec::new(); geometry.lanes as usize],
-            Epoch(0),
+            (Epoch(0), plan.gsn),
             Horizon::Ended,
             host.clone(),
             false,
@@ -142,6 +142,9 @@ impl Target {
         }
         let mut sink = Sink::Queue(&mut *self.queue);
         writer.write(&self.media, &self.pool, &mut frames, part.end, false, &mut sink)?;
+        if self.media.is_unheard_of(run.epoch, writer.newest()) {
+            return Err(corrupt("stamped later than the archive says that it goes".into()));
+        }
         range.end = part.end;
         self.frame_bytes += bytes.len() as u64;
         self.unsettled += bytes.len() as u64;

@@ -104,6 +104,11 @@ impl LaneRuns {
         }
     }
 
+    /// The newest stamp copied.
+    pub(crate) fn newest(&self) -> Gsn {
+        self.gsn
+    }
+
     /// The same, up to `last` and no further.
     pub(crate) fn up_to(mut self, last: Lsn) -> Self {
         self.last = Some(last);

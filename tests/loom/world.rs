@@ -335,7 +335,7 @@ pub(super) fn media(geometry: Geometry, memory: Memory, nvme: Arc<dyn Nvme>) -> 
         "nowhere".into(),
         Catalogue::new(geometry.lanes),
         (0..geometry.lanes).map(|lane| vec![range(Lane(lane))]).collect(),
-        OPEN.0,
+        (OPEN.0, Gsn::MAX),
         Horizon::Ended,
         env(),
         false,

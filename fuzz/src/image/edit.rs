@@ -63,6 +63,14 @@ impl<'a> Edits<'a> {
         }
     }
 
+    /// Puts bytes into a part, its checksum made right.
+    #[cfg(test)]
+    pub fn set(&mut self, number: usize, at: usize, bytes: &[u8]) {
+        self.sealed.insert(number);
+        let changed = self.changed.entry(number).or_insert_with(|| self.parts[number].bytes.clone());
+        changed[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
     fn part(&self, number: usize) -> usize {
         number % self.parts.len()
     }

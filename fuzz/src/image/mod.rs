@@ -7,6 +7,8 @@ mod edit;
 mod parts;
 mod reopen;
 mod scene;
+#[cfg(test)]
+mod tests;
 
 use crate::input::Input;
 use edit::Edits;

@@ -29,6 +29,21 @@ fn check_value() {
 }
 
 #[test]
+fn bytes_that_another_checksum_has_passed_are_folded_in_without_them() {
+    let noise = noise(2048);
+    for crc in all() {
+        for (from, upto) in (0..noise.len()).step_by(61).zip((0..=noise.len()).rev().step_by(7)) {
+            let (from, upto) = (from.min(upto), from.max(upto));
+            let before = crc.bytes(&noise[..from]);
+            let behind = before.bytes(&noise[from..upto]);
+            let other = crc.bytes(b"something else");
+            let through = other.through(before, behind, (upto - from) as u64);
+            assert_eq!(through.finish(), other.bytes(&noise[from..upto]).finish(), "{from}..{upto}");
+        }
+    }
+}
+
+#[test]
 fn every_length_agrees_with_the_crate() {
     let noise = noise(2048);
     for len in 0..=noise.len() {
