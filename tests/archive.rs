@@ -240,7 +240,9 @@ fn requests_are_what_the_cost_model_says() {
     assert!((lingers * 2 / 3..=lingers + 1).contains(&puts), "{puts} requests in {lingers} lingers");
     assert_eq!(puts, after.objects_written - before.objects_written);
     assert_eq!((is.gets - was.gets, is.lists - was.lists, is.deletes - was.deletes), (0, 0, 0));
-    assert!(after.frame_bytes_archived <= bytes && after.frame_bytes_archived > bytes * 9 / 10, "{after:?}");
+    // Fillers end segments.
+    let archived = after.frame_bytes_archived;
+    assert!(archived < bytes + 1_024 && archived > bytes * 9 / 10, "{after:?}");
     // Nothing to archive costs nothing.
     writer.commit(Durability::Machine).unwrap();
     let quiet = log.metrics().archive_requests;

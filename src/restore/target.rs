@@ -78,6 +78,8 @@ impl Target {
             false,
         );
         let pool = Pool::new(nvme.clone(), PoolLimits::plain(geometry.nvme_segment_bytes), &files, free);
+        // Written once, from one end to the other: no zeros before that.
+        pool.is_drained_to();
         let queue = nvme.queue().map_err(Error::io("a queue of runs"))?;
         let mut target = Target {
             nvme,
