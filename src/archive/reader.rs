@@ -264,7 +264,7 @@ impl Piece {
     /// Appends the next frame to `into` and moves behind it.
     ///
     /// # Errors
-    /// [`Error::Corrupt`](crate::Error::Corrupt) where there is none.
+    /// [`Error::Corrupt`] where there is none.
     pub(crate) fn frame(&mut self, log: LogId, into: &mut Vec<u8>) -> Result<Header> {
         let mut frames = RunFrames::new(&self.chunk[self.at..self.upto]);
         let (header, len) = frames.look(&self.run.seal(log), self.run.lane, self.first)?;

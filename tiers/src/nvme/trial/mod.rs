@@ -2,7 +2,7 @@
 //! nothing that a log promises rests on it; a log's ways are [`DurableWay`](super::DurableWay).
 //!
 //! Contents: [`TrialFile`] (written zeros), [`TrialWriter`] (system calls, one at a time), [`TrialQueue`] (io_uring, several
-//! at once), [`polls`] (whether the device can be polled), [`flushes`] (how many it was sent).
+//! at once), [`polls`] (whether the device can be polled), [`flushes()`] (how many it was sent).
 
 mod file;
 mod flushes;
