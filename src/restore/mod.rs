@@ -1,10 +1,11 @@
 //! A log from objects alone: all of it, up to a point, or some lanes.
 //!
 //! Contents: [`plan`] (which objects, and how far each lane counts), [`fetch`] (objects and chunks, several at a time, in
-//! order), [`target`] (the log that is being made), [`check`] (every object, without making a log).
+//! order), [`groups`] (that batches are whole), [`target`] (the log that is being made), [`check`] (every object, without making a log).
 
 mod check;
 mod fetch;
+mod groups;
 mod plan;
 mod target;
 

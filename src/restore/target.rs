@@ -11,6 +11,7 @@ use tierlog_tiers::page::Page;
 
 use super::Restored;
 use super::fetch::Piece;
+use super::groups::{Groups, InGroups};
 use super::plan::Plan;
 use crate::archive::{Part, Run};
 use crate::board::Board;
@@ -32,6 +33,8 @@ const SETTLE_BYTES: u64 = 64 << 20;
 #[derive(Debug, Default, Clone)]
 pub(super) struct Kept {
     pub(super) lanes: BTreeMap<Lane, Vec<EpochRange>>,
+    /// Of the last epoch.
+    groups: BTreeMap<Lane, Groups>,
 }
 
 /// See the module.
@@ -43,7 +46,7 @@ pub(super) struct Target {
     queue: Box<dyn RunQueue>,
     unsettled: u64,
     kept: Kept,
-    writers: BTreeMap<Lane, (EpochRange, LaneRuns)>,
+    writers: BTreeMap<Lane, (EpochRange, LaneRuns, Groups)>,
     ranges: Vec<EpochRange>,
     pub(super) frame_bytes: u64,
     frame_bytes_kept: u64,
@@ -95,7 +98,10 @@ impl Target {
             frame_bytes_kept,
         };
         for ranges in kept.lanes.values() {
-            ranges.iter().try_for_each(|range| target.begin(*range))?;
+            ranges.iter().try_for_each(|range| target.begin(*range, Groups::new(range.end)))?;
+        }
+        for (lane, (.., groups)) in &mut target.writers {
+            *groups = kept.groups.get(lane).copied().unwrap_or(*groups);
         }
         target.kept = kept;
         Ok(target)
@@ -127,11 +133,12 @@ impl Target {
             return Err(corrupt("an archived run of a lane that the log does not have".into()));
         }
         let of = (run.epoch, run.incarnation);
-        let same = self.writers.get(&lane).is_some_and(|(range, _)| (range.epoch, range.incarnation) == of);
+        let same = self.writers.get(&lane).is_some_and(|(range, ..)| (range.epoch, range.incarnation) == of);
         if !same {
-            self.begin(EpochRange { end: part.first, first: part.first, ..run.range() })?;
+            let range = EpochRange { end: part.first, first: part.first, ..run.range() };
+            self.begin(range, Groups::new(range.first))?;
         }
-        let Some((range, writer)) = self.writers.get_mut(&lane) else { return Ok(()) };
+        let Some((range, writer, groups)) = self.writers.get_mut(&lane) else { return Ok(()) };
         if range.end < part.first || range.end > part.end {
             return Err(corrupt(format!("the archive has a gap before this run: it ended at {}", range.end)));
         }
@@ -142,7 +149,7 @@ impl Target {
             let (header, _) = frames.look(&seal, lane, at)?;
             at = Lsn(at.0 + header.frame_bytes() as u64);
         }
-        let mut sink = Sink::Queue(&mut *self.queue);
+        let (mut frames, mut sink) = (InGroups { frames, groups }, Sink::Queue(&mut *self.queue));
         writer.write(&self.media, &self.pool, &mut frames, part.end, false, &mut sink)?;
         if self.media.is_unheard_of(run.epoch, writer.newest()) {
             return Err(corrupt("stamped later than the archive says that it goes".into()));
@@ -154,14 +161,15 @@ impl Target {
     }
 
     /// From here on the lane's frames are of `range`.
-    fn begin(&mut self, range: EpochRange) -> Result<()> {
+    fn begin(&mut self, range: EpochRange, groups: Groups) -> Result<()> {
         let sequence = self.media.catalogue().of_lane(range.lane).len() as u64;
         let writer = LaneRuns::new(&self.media, range, range.end, sequence);
-        if let Some((before, mut ended)) = self.writers.insert(range.lane, (range, writer)) {
+        if let Some((before, mut ended, whole)) = self.writers.insert(range.lane, (range, writer, groups)) {
             if before.end != range.first {
                 let what = format!("the archive has a gap before this run: it ended at {}", before.end);
                 return Err(Error::Corrupt { lane: range.lane, lsn: range.first, what });
             }
+            check_end(&before, &whole)?;
             let (mut none, mut sink) = (RunFrames::new(&[]), Sink::Queue(&mut *self.queue));
             ended.write(&self.media, &self.pool, &mut none, before.end, true, &mut sink)?;
             self.ranges.push(before);
@@ -172,7 +180,7 @@ impl Target {
     /// Everything written so far is durable; with `whole`, the blocks that are not full are written too.
     fn settle(&mut self, whole: bool) -> Result<()> {
         if whole {
-            for (range, writer) in self.writers.values_mut() {
+            for (range, writer, _) in self.writers.values_mut() {
                 let (mut none, mut sink) = (RunFrames::new(&[]), Sink::Queue(&mut *self.queue));
                 writer.write(&self.media, &self.pool, &mut none, range.end, true, &mut sink)?;
             }
@@ -184,7 +192,13 @@ impl Target {
     /// The superblock comes last: without it there is no log.
     pub(super) fn finish(mut self, host: &impl Host, config: &Config, plan: &Plan) -> Result<Restored> {
         self.settle(true)?;
-        self.ranges.extend(self.writers.values().map(|(range, _)| *range));
+        for (range, _, groups) in self.writers.values() {
+            // What an earlier restore wrote beyond is left out.
+            if range.end == plan.ends[range.lane.0 as usize] {
+                check_end(range, groups)?;
+            }
+            self.ranges.push(*range);
+        }
         self.ranges.sort_by_key(|range| (range.lane, range.epoch));
         let ends = self.clip(plan)?;
         let path = self.media.nvme_path.display().to_string();
@@ -232,19 +246,31 @@ impl Target {
                 self.marks.set(lane, |mark| mark.trimmed = end)?;
                 continue;
             }
-            let mine = self.ranges.iter().filter(|range| range.lane == lane);
-            let reached = mine.map(|range| range.end).max().unwrap_or(start);
-            if reached != end {
-                let what =
-                    format!("the archive says that the lane goes to {end}, and its frames end at {reached}");
+            let mut mine = self.ranges.iter().filter(|range| range.lane == lane);
+            let reached = mine.clone().map(|range| range.end).max().unwrap_or(start);
+            // It may be lower: an earlier restore began where the archive did then, or a claim took back what lay there.
+            let first = mine.next().map_or(start, |range| range.first);
+            if reached != end || first > start {
+                let what = format!(
+                    "the archive says that the lane goes from {start} to {end}, and its frames are from {first} to {reached}"
+                );
                 return Err(Error::Corrupt { lane, lsn: reached, what });
             }
-            if start > Lsn(0) {
-                self.marks.set(lane, |mark| mark.trimmed = start.min(end))?;
+            if first > Lsn(0) {
+                self.marks.set(lane, |mark| mark.trimmed = first)?;
             }
         }
         Ok(plan.ends.clone())
     }
+}
+
+/// What a lane holds of an epoch ends with a group.
+fn check_end(range: &EpochRange, groups: &Groups) -> Result<()> {
+    if groups.end == range.end {
+        return Ok(());
+    }
+    let what = format!("the archive ends inside a batch, at {}", range.end);
+    Err(Error::Corrupt { lane: range.lane, lsn: groups.end, what })
 }
 
 fn not_empty(path: &std::path::Path) -> Error {
@@ -282,16 +308,21 @@ fn read_back(nvme: &dyn Nvme, catalogue: &Catalogue, lanes: u32) -> Result<(Kept
     let (mut kept, mut bytes) = (Kept::default(), 0);
     for lane in (0..lanes).map(Lane) {
         let mut ranges: Vec<EpochRange> = Vec::new();
+        let mut groups = Groups::new(Lsn(0));
         let segments = catalogue.of_lane(lane);
         for (i, entry) in segments.iter().enumerate() {
             let header = &entry.header;
             let end = ranges.last().map_or(header.first, |range| range.end);
             let behind = segments[i + 1..].iter().filter(|later| later.header.epoch == header.epoch);
             let upto = behind.map(|later| later.header.first).min();
-            if header.first != end {
+            let same = ranges.last().is_some_and(|range| range.epoch == header.epoch);
+            if header.first != end || (!same && !ranges.is_empty() && groups.end != end) {
                 break;
             }
-            let reached = walk(nvme, entry, upto, &mut bytes)?;
+            if !same {
+                groups = Groups::new(header.first);
+            }
+            let reached = walk(nvme, entry, upto, &mut groups, &mut bytes)?;
             match ranges.last_mut().filter(|range| range.epoch == header.epoch) {
                 Some(range) => range.end = reached,
                 None => ranges.push(EpochRange {
@@ -304,19 +335,27 @@ fn read_back(nvme: &dyn Nvme, catalogue: &Catalogue, lanes: u32) -> Result<(Kept
             }
         }
         kept.lanes.insert(lane, ranges);
+        kept.groups.insert(lane, groups);
     }
     kept.lanes.retain(|_, ranges| !ranges.is_empty());
     Ok((kept, bytes))
 }
 
-fn walk(nvme: &dyn Nvme, entry: &Entry, upto: Option<Lsn>, bytes: &mut u64) -> Result<Lsn> {
+fn walk(
+    nvme: &dyn Nvme,
+    entry: &Entry,
+    upto: Option<Lsn>,
+    groups: &mut Groups,
+    bytes: &mut u64,
+) -> Result<Lsn> {
     let what = || format!("segment {:08}", entry.file);
     let file = nvme.open(FileName::Segment(entry.file), false).map_err(Error::io(what()))?;
     let (mut cursor, mut frame) = (SegmentCursor::new(*entry, file), Vec::new());
     while upto.is_none_or(|upto| cursor.lsn < upto) {
         frame.clear();
         match cursor.frame(&mut frame).map_err(Error::io(what()))? {
-            Ok(_) => *bytes += frame.len() as u64,
+            Ok(header) if groups.take(&header).is_ok() => *bytes += frame.len() as u64,
+            Ok(header) => return Ok(header.lsn),
             Err(_) => break,
         }
     }
