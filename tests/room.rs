@@ -145,8 +145,13 @@ fn block_waits_for_room_and_throttle_slows_down_before() {
                     writer.commit(Durability::Power).unwrap();
                 }
             });
-            let mut blocked = Instant::now();
+            let (began, mut blocked) = (Instant::now(), Instant::now());
             while !appender.is_finished() {
+                if began.elapsed() > Duration::from_secs(240) {
+                    // A panic would wait for the appender, which waits for ever.
+                    eprintln!("{medium:?}: still blocked: {:#?}\n{:#?}", log.watermarks(), log.metrics());
+                    std::process::exit(1);
+                }
                 let before = log.watermarks();
                 std::thread::sleep(Duration::from_millis(100));
                 if log.watermarks() != before {
