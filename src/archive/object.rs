@@ -163,9 +163,21 @@ impl Object {
             CUT => Body::Cut(Cut::take(from)?),
             _ => return None,
         };
-        let earlier = claim < number;
         let author = Author { log, epoch, incarnation };
-        earlier.then_some(Object { author, number, tag, claim, gsn, ends, body })
+        let object = Object { author, number, tag, claim, gsn, ends, body };
+        (claim < number && object.agrees()).then_some(object)
+    }
+
+    /// Whether its parts are of as many lanes as it says where they stand.
+    fn agrees(&self) -> bool {
+        let lanes = self.ends.len() as u64;
+        match &self.body {
+            Body::Claim(claim) => u64::from(claim.geometry.lanes) == lanes,
+            Body::Cut(cut) => {
+                let marks = cut.marks.iter().map(|mark| mark.lane);
+                cut.runs.iter().map(|run| run.lane).chain(marks).all(|lane| u64::from(lane.0) < lanes)
+            }
+        }
     }
 
     /// The claim in force behind this object.

@@ -278,11 +278,13 @@ impl Archive {
         }
         let next = self.end_behind(Some(log), start)?;
         let last = self.head(Some(log), next - 1)?.ok_or_else(|| self.missing(next - 1))?;
+        self.check_lanes(Name::Number(last.number), &last.ends, lanes)?;
         let (ends, gsn) = (last.ends.clone(), last.gsn);
         let mut archived = Archived { ends, next, gsn, claim: last.claim_after(), ..nothing };
         let (mut epoch, mut at, mut kept) = (last.author.epoch, archived.claim, archived.ends.clone());
         while at > claim {
             let found = self.head(Some(log), at)?.ok_or_else(|| self.missing(at))?;
+            self.check_lanes(Name::Number(at), &found.ends, lanes)?;
             epoch = epoch.max(found.author.epoch);
             kept.iter_mut().zip(&found.ends).for_each(|(kept, end)| *kept = (*kept).min(*end));
             if !ours(found.author.epoch, found.author.incarnation) {
@@ -296,6 +298,17 @@ impl Archive {
         }
         archived.epoch = epoch;
         Ok(archived)
+    }
+
+    /// Whether an object, or a base, is of a log of so many lanes.
+    ///
+    /// # Errors
+    /// [`Refusal::Foreign`] naming it.
+    pub(crate) fn check_lanes(&self, name: Name, ends: &[Lsn], lanes: u32) -> Result<()> {
+        if ends.len() == lanes as usize {
+            return Ok(());
+        }
+        Err(self.foreign(name, format!("of a log of {} lanes, not {lanes}", ends.len())))
     }
 
     /// A refusal of object `number`.

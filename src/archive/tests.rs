@@ -101,13 +101,13 @@ fn as_many_of_each_part_as_there_are_come_back() {
             chunks: (0..chunks).map(chunk).collect(),
             marks: (0..marks).map(mark).collect(),
         };
-        let sample = Object { ends: Vec::new(), ..object(Body::Cut(all)) };
+        let sample = object(Body::Cut(all));
         assert_eq!(Object::decode(&sample.encode()), Ok(sample));
     }
     let Body::Claim(claim) = claim().body else { unreachable!() };
     let range = |epoch| EpochRange { epoch: Epoch(epoch), ..claim.ranges[0] };
     let ranges = (0..500).map(range).collect();
-    let sample = Object { ends: vec![Lsn(64); 1024], ..object(Body::Claim(Claim { ranges, ..claim })) };
+    let sample = object(Body::Claim(Claim { ranges, ..claim }));
     assert_eq!(Object::decode(&sample.encode()), Ok(sample));
 }
 
@@ -132,6 +132,14 @@ fn a_claim_with_ranges_that_no_log_has_is_refused() {
     for ranges in [vec![beyond], vec![backwards], vec![range, range]] {
         let bytes = object(Body::Claim(Claim { ranges, ..good.clone() })).encode();
         assert_eq!(Object::decode(&bytes), Err(Unreadable::Damaged));
+    }
+}
+
+#[test]
+fn an_object_whose_parts_are_of_other_lanes_is_refused() {
+    for sample in [cut(), claim()] {
+        let short = Object { ends: vec![Lsn(64)], ..sample };
+        assert_eq!(Object::decode(&short.encode()), Err(Unreadable::Damaged));
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use tierlog_tiers::object::Name;
+
 use super::{RestoreOptions, Until};
 use crate::archive::{Archive, Author, Body, Cut, Object};
 use crate::error::{Error, Result};
@@ -53,7 +55,12 @@ impl Plan {
         let (claims, newest) = chain(archive, log, first.claim_after(), &last)?;
         let Body::Claim(claim) = &newest.body else { return Err(archive.missing(newest.number)) };
         let geometry = claim.geometry;
-        let starts = if base.starts.is_empty() { first.ends.clone() } else { base.starts };
+        let (begins, starts) = match base.starts.is_empty() {
+            true => (Name::Number(base.number), first.ends.clone()),
+            false => (Name::Base, base.starts),
+        };
+        archive.check_lanes(begins, &starts, geometry.lanes)?;
+        archive.check_lanes(Name::Number(end - 1), &last.ends, geometry.lanes)?;
         let wanted = wanted(&geometry, options)?;
         let mut plan = Plan {
             log,
@@ -103,9 +110,11 @@ impl Plan {
             true => self.starts.clone(),
             false => head(low - 1)?.ends,
         };
+        archive.check_lanes(Name::Number(low.saturating_sub(1)), &stops, self.geometry.lanes)?;
         if let Some((object, inline)) = archive.object(Some(self.log), low)?
             && let Body::Cut(cut) = &object.body
         {
+            archive.check_lanes(Name::Number(low), &object.ends, self.geometry.lanes)?;
             for (lane, end) in ends_at(archive, &object, cut, &inline, gsn)? {
                 stops[lane.0 as usize] = end;
             }

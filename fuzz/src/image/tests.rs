@@ -119,7 +119,15 @@ fn what_was_found_stays_mended() {
         0x21, 0xc7, 0x3b, 0x52, 0x52, 0x52, 0x52, 0x52, 0x52, 0x52, 0x52, 0x52, 0x52, 0x52, 0x52, 0x52, 0x52,
         0x52, 0x52, 0x05,
     ];
-    for input in [&followed_a_stamp[..], &followed_another, &slots_lost, &restored_from_inside_a_batch] {
+    let object_without_lanes = [0x01, 0x54, 0x54, 0x54, 0x54, 0x56];
+    let found: [&[u8]; 5] = [
+        &followed_a_stamp,
+        &followed_another,
+        &slots_lost,
+        &restored_from_inside_a_batch,
+        &object_without_lanes,
+    ];
+    for input in found {
         super::run(input);
     }
 }
