@@ -35,19 +35,28 @@ pub fn holds(world: &World, config: &Config, ask: u8) -> bool {
     let host = Simulation::new(world, 0, 2);
     let read = gone_on_with(&host, &asked, ask & REST != 0);
     if let Ok(Some(first)) = &read {
-        let (log, _) = Log::open_on(host, config.clone()).expect("it was closed a moment ago");
-        let again = read_all(&log).expect("it was read a moment ago");
-        // What a checkpoint says is not needed may have gone meanwhile, unless the archive has it.
-        let mut begins: BTreeMap<_, _> =
-            log.watermarks().iter().map(|mark| (mark.lane.0, mark.oldest.0)).collect();
-        for (lane, lsn, _) in &again {
-            begins.entry(*lane).and_modify(|begin| *begin = *lsn.min(begin));
-        }
-        let kept: Read = first.iter().filter(|(lane, lsn, _)| *lsn >= begins[lane]).cloned().collect();
-        assert!(again.starts_with(&kept), "what was read comes otherwise");
+        comes_again(host, config, first);
     }
     restored(&objects, config);
     read.is_ok_and(|read| read.is_some_and(|read| !read.is_empty()))
+}
+
+/// Another open gives what was read before, in the same order.
+fn comes_again(host: Arc<Simulation>, config: &Config, first: &Read) {
+    let (log, _) = Log::open_on(host, config.clone()).expect("it was closed a moment ago");
+    let again = match read_all(&log) {
+        // Given up here meanwhile, and its object is damaged: that is said.
+        Err(Error::Refused(_) | Error::Corrupt { .. }) if !config.archive.address.is_empty() => return,
+        again => again.expect("it was read a moment ago"),
+    };
+    // What a checkpoint says is not needed may have gone meanwhile, unless the archive has it.
+    let mut begins: BTreeMap<_, _> =
+        log.watermarks().iter().map(|mark| (mark.lane.0, mark.oldest.0)).collect();
+    for (lane, lsn, _) in &again {
+        begins.entry(*lane).and_modify(|begin| *begin = *lsn.min(begin));
+    }
+    let kept: Read = first.iter().filter(|(lane, lsn, _)| *lsn >= begins[lane]).cloned().collect();
+    assert!(again.starts_with(&kept), "what was read comes otherwise");
 }
 
 /// What the log holds after a record was added and it was closed; `None` where it could not be closed.

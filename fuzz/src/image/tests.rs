@@ -120,12 +120,17 @@ fn what_was_found_stays_mended() {
         0x52, 0x52, 0x05,
     ];
     let object_without_lanes = [0x01, 0x54, 0x54, 0x54, 0x54, 0x56];
-    let found: [&[u8]; 5] = [
+    let archived_damaged_given_up = [
+        0xa3, 0xa3, 0xa3, 0xa3, 0xa3, 0xa3, 0xff, 0xce, 0x11, 0xce, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0xce,
+        0x11,
+    ];
+    let found: [&[u8]; 6] = [
         &followed_a_stamp,
         &followed_another,
         &slots_lost,
         &restored_from_inside_a_batch,
         &object_without_lanes,
+        &archived_damaged_given_up,
     ];
     for input in found {
         super::run(input);
