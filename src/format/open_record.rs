@@ -158,7 +158,9 @@ impl OpenRecord {
             true => ends::take(ranges, lanes, body)?,
             false => body.many(ranges, RANGE_BYTES, EpochRange::take)?,
         };
-        if !EpochRange::are_of(&ranges, lanes) {
+        let closed = flags & CLOSED != 0;
+        let ended = |range: &EpochRange| range.epoch < epoch || (closed && range.epoch == epoch);
+        if !EpochRange::are_of(&ranges, lanes) || !ranges.iter().all(ended) {
             return None;
         }
         // Added later: absent in older records, and whatever else follows is of a later program.
@@ -177,7 +179,7 @@ impl OpenRecord {
             turn,
             boot,
             fingerprint,
-            closed: flags & CLOSED != 0,
+            closed,
             voids: flags & VOIDS != 0,
             superseded: flags & SUPERSEDED != 0,
             lanes,

@@ -151,6 +151,22 @@ fn counters_about_to_overflow_are_refused() {
     }
 }
 
+/// It would be noted again when it has ended.
+#[test]
+fn a_range_of_an_epoch_that_has_not_ended_is_refused() {
+    let (record, read) =
+        (record(), |record: &OpenRecord| OpenRecord::decode(&record.encode().unwrap()).map(drop));
+    let newest = record.ranges.iter().map(|range| range.epoch).max().unwrap();
+    for (closed, epoch, expected) in [
+        (true, newest.0, Ok(())),
+        (false, newest.0 + 1, Ok(())),
+        (false, newest.0, Err(Unreadable::Damaged)),
+        (true, newest.0 - 1, Err(Unreadable::Damaged)),
+    ] {
+        assert_eq!(read(&OpenRecord { closed, epoch: Epoch(epoch), ..record.clone() }), expected);
+    }
+}
+
 /// What is stamped next has to be higher.
 #[test]
 fn stamps_that_no_clock_gets_to_are_refused() {

@@ -69,6 +69,12 @@ fn wanted_of(plan: &Plan, kept: &Kept, object: Arc<(Object, Vec<u8>)>) -> Vec<Re
             if !plan.wants(run.lane) || part.first >= limit {
                 continue;
             }
+            if run.epoch > plan.author.epoch {
+                let what =
+                    format!("object {number} of the archive: of an epoch that nobody claimed, {}", run.epoch);
+                all.push(Err(Error::Corrupt { lane: run.lane, lsn: part.first, what }));
+                continue;
+            }
             let end = part.end.min(limit);
             match kept.covers(&run, part.first, end) {
                 Ok(true) => {}
