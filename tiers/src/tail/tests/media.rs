@@ -113,7 +113,7 @@ fn the_flush_can_be_named() {
         let tail = Arc::new(Mapped::create(&path, LEN, &named(flush)).unwrap());
         assert!(tail.describe().contains(flush.name()), "{}", tail.describe());
         let mut lane = tail.lane(0, 4096).unwrap();
-        assert!((256..=4096).contains(&lane.crossover()));
+        assert!((64..=4096).contains(&lane.crossover()));
         lane.store(0, b"x");
         lane.flush(0, 1);
         lane.fence().unwrap();
