@@ -65,6 +65,7 @@ mod report;
 mod restore;
 mod runs;
 mod shared;
+mod side_by_side;
 mod slot;
 mod ticket;
 mod verify;

@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+mod support;
+
+use support::files;
 use tierlog::{Config, Cut, Durability, Error, Log, Medium, Refusal, Retention, SlotLimit, restore, verify};
 
 fn config(dir: &Path, address: &str, medium: Medium) -> Config {
@@ -273,7 +276,7 @@ fn an_archive_that_is_ahead_is_refused() {
     let (log, _) = Log::open(config_at(dir.path())).unwrap();
     fill(&log, 20, Durability::Power);
     log.close().unwrap();
-    copy(dir.path(), old.path());
+    files::copy(dir.path(), old.path());
     let (log, _) = Log::open(config_at(dir.path())).unwrap();
     fill(&log, 20, Durability::Power);
     log.close().unwrap();
@@ -312,17 +315,5 @@ fn tickets_for_machine_complete_without_being_waited_for() {
     for (i, ticket) in tickets.into_iter().enumerate() {
         let commit = ticket.wait().unwrap();
         assert!(commit.reached >= if i % 2 == 0 { Durability::Machine } else { Durability::Power });
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap() {
-        let (path, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
-        if path.is_dir() {
-            std::fs::create_dir_all(&target).unwrap();
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, target).unwrap();
-        }
     }
 }

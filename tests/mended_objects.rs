@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use support::chance::Chance;
+use support::files;
 use support::image::Image;
 use support::records::{Kept, all, drained, small, viewed};
 use tierlog::{Config, Durability, Log, Medium, Mended, Repaired, repair, restore, verify};
@@ -49,15 +50,7 @@ fn write(log: &Log, chance: &mut Chance) {
 
 /// The archive's files in a folder, in order.
 fn objects(place: &Path, folder: &str) -> Vec<PathBuf> {
-    let (mut files, mut folders) = (Vec::new(), vec![place.join("store").join(folder)]);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    files
+    files::below(&place.join("store").join(folder))
 }
 
 fn name(place: &Path, path: &Path) -> String {

@@ -6,6 +6,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use support::files;
 use support::records::{Kept, all, drain, drained, small, viewed};
 use tierlog::{
     Config, Cut, Durability, Error, Gsn, Lane, Log, Medium, Refusal, RestoreOptions, Until, View, restore,
@@ -202,7 +203,7 @@ fn readers_of_the_archive_are_told_what_was_given_up_and_what_is_damaged() {
     assert!(error.is_none() && written.ends_with(&kept) && kept.len() < written.len(), "{error:?}");
     // Only the archive has it, and not any more.
     let is_cut = |path: &PathBuf| std::fs::read(path).unwrap()[44] == 2;
-    let victim = objects(&store, "seq").into_iter().find(is_cut).unwrap();
+    let victim = files::below(&store.join("seq")).into_iter().find(is_cut).unwrap();
     let mut bytes = std::fs::read(&victim).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&victim, bytes).unwrap();
@@ -250,20 +251,6 @@ fn what_was_trimmed_of_an_archive_is_gone_and_the_rest_is_restored() {
     log.close().unwrap();
 }
 
-/// A file of the archive, to be damaged.
-fn objects(store: &Path, folder: &str) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![store.join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    files
-}
-
 #[test]
 fn damage_is_named_by_its_object_and_the_rest_is_readable() {
     let place = tempfile::tempdir().unwrap();
@@ -289,12 +276,12 @@ fn damage_is_named_by_its_object_and_the_rest_is_readable() {
     write(&log, 12, 900);
     log.close().unwrap();
 
-    let (data, sequence) = (objects(&store, "data"), objects(&store, "seq"));
+    let (data, sequence) = (files::below(&store.join("data")), files::below(&store.join("seq")));
     assert!(data.len() > 2, "{data:?}");
     let third = &sequence[2];
     let flip = |bytes: &mut Vec<u8>| bytes.iter_mut().skip(60).step_by(97).for_each(|byte| *byte ^= 0x10);
     let halve = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
-    let other = std::fs::read(&objects(&foreign, "seq")[2]).unwrap();
+    let other = std::fs::read(&files::below(&foreign.join("seq"))[2]).unwrap();
     type Harm<'a> = Box<dyn Fn(&mut Vec<u8>) + 'a>;
     let harms: [(&Path, Harm<'_>); 7] = [
         (&data[1], Box::new(flip)),

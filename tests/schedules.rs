@@ -1,6 +1,10 @@
 //! Schedules that once lost, hid or blocked something.
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+mod support;
+
+use support::files;
 use tierlog::{Config, Cut, Durability, Error, Lane, Log, Lsn, Medium, Position, Stamp, View};
 
 fn small(dir: &Path, medium: Medium) -> Config {
@@ -25,23 +29,6 @@ fn all(log: &Log) -> Vec<(u32, u64, Vec<u8>)> {
         records.push((record.lane.0, record.gsn.0, record.payload.to_vec()));
     }
     records
-}
-
-fn copy_log(from: &Path, to: &Path) {
-    for entry in walk(from) {
-        let target = to.join(entry.strip_prefix(from).unwrap());
-        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
-        std::fs::copy(&entry, target).unwrap();
-    }
-}
-
-fn walk(dir: &Path) -> Vec<std::path::PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
-    }
-    files
 }
 
 /// Power commits only, more than a ring of them.
@@ -155,7 +142,7 @@ fn a_position_of_an_epoch_that_lost_everything_is_lost() {
     let (log, _) = Log::open(config).unwrap();
     // What a power cut leaves: nothing of epoch 2 but its record.
     let copy = tempfile::tempdir().unwrap();
-    copy_log(dir.path(), copy.path());
+    files::copy(dir.path(), copy.path());
     let mut writer = log.writer().unwrap();
     for _ in 0..4 {
         writer.append(0, b"gone").unwrap();
@@ -242,7 +229,7 @@ fn the_union_of_tiers_is_what_an_open_moves() {
         std::thread::sleep(Duration::from_millis(10));
     }
     let copy = tempfile::tempdir().unwrap();
-    copy_log(dir.path(), copy.path());
+    files::copy(dir.path(), copy.path());
     drop(writer);
     log.close().unwrap();
     // NVMe loses record 10 (its blocks), the tail loses record 15.
@@ -262,7 +249,7 @@ fn the_union_of_tiers_is_what_an_open_moves() {
         hit
     };
     let mut hits = 0;
-    for file in walk(&copy.path().join("nvme")) {
+    for file in files::below(&copy.path().join("nvme")) {
         if file.extension().is_some_and(|e| e == "seg") {
             hits += wipe(&file, 6, true);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 mod support;
 
+use support::files;
 use support::records::as_probed;
 use tierlog::{Config, Cut, Durability, Error, Lane, Log, Lsn, Medium, View};
 
@@ -98,7 +99,7 @@ fn a_log_that_was_not_closed_is_recovered() {
         writer.append(1, b"nor this").unwrap();
         let before = all(&log);
         let copy = tempfile::tempdir().unwrap();
-        copy_log(dir.path(), copy.path());
+        files::copy(dir.path(), copy.path());
         drop(writer);
         log.close().unwrap();
         let mut config = small(copy.path(), medium);
@@ -108,23 +109,6 @@ fn a_log_that_was_not_closed_is_recovered() {
         assert_eq!(all(&log), before, "{medium:?} {recovered:?}");
         log.close().unwrap();
     }
-}
-
-fn copy_log(from: &Path, to: &Path) {
-    for entry in walk(from) {
-        let target = to.join(entry.strip_prefix(from).unwrap());
-        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
-        std::fs::copy(&entry, target).unwrap();
-    }
-}
-
-fn walk(dir: &Path) -> Vec<std::path::PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
-    }
-    files
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Frames on their way into the store: packed in chunks, several at a time, a bounded number in memory.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tierlog_tiers::checksum::Crc32c;
 use tierlog_tiers::object::Name;
@@ -14,6 +14,7 @@ use super::sequence::archive_error;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::number::Lsn;
+use crate::side_by_side::side_by_side;
 
 /// What is smaller goes into the object of the sequence itself, before it is packed.
 pub(crate) const INLINE_BYTES_MAX: u64 = 1 << 20;
@@ -83,7 +84,8 @@ impl Upload {
         };
         let pending = std::mem::take(&mut self.pending);
         let mut first = Ok(());
-        for sent in side_by_side(pending, send) {
+        let threads = pending.len();
+        for sent in side_by_side(pending, threads, send) {
             match sent {
                 Ok(bytes) => archiver.sent(bytes),
                 Err((again, error)) => {
@@ -102,30 +104,4 @@ pub(crate) fn packed(how: Compression, lsn: Lsn, raw: Vec<u8>, inline: bool) -> 
     let (compression, stored) = pack(how, raw).map_err(Error::io("packing an object"))?;
     let (crc, stored_bytes) = (Crc32c::new().bytes(&stored).finish(), stored.len() as u32);
     Ok((Chunk { compression, inline, crc, stored_bytes, raw_bytes, lsn }, stored))
-}
-
-/// Does `work` on each, all at once as far as threads can be had; in order.
-fn side_by_side<A: Send, B: Send>(all: Vec<A>, work: impl Fn(A) -> B + Sync) -> Vec<B> {
-    if all.len() < 2 {
-        return all.into_iter().map(work).collect();
-    }
-    let (work, len) = (&work, all.len());
-    let queue = &Mutex::new(all.into_iter().enumerate());
-    let run = move || {
-        let mut done = Vec::new();
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((i, one)) = next else { return done };
-            done.push((i, work(one)));
-        }
-    };
-    let mut done = std::thread::scope(|scope| {
-        let start = |_| std::thread::Builder::new().spawn_scoped(scope, run).ok();
-        let running: Vec<_> = (1..len).map_while(start).collect();
-        let joined = running.into_iter().map(|thread| thread.join());
-        let others = joined.flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        run().into_iter().chain(others).collect::<Vec<_>>()
-    });
-    done.sort_unstable_by_key(|(i, _)| *i);
-    done.into_iter().map(|(_, done)| done).collect()
 }

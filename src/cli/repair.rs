@@ -12,9 +12,9 @@ Examples:
 
 /// Mends the NVMe tier from the tail and the archive (--archive), and the archive from both
 ///
-/// Says what it will do before it does anything, and writes the same to DIR/repair-*.txt. A segment or an object is made
-/// anew where some other tier has every frame of it; what it replaces goes to DIR/quarantine. What no tier has stays as it is, and the exit
-/// status is 3. The log must not be open, except for --dry-run.
+/// Says what it will do before it does anything, and writes the same to DIR/repair-*.txt. A segment or an object is
+/// made anew where some other tier has every frame of it; what it replaces goes to DIR/quarantine. What no tier has
+/// stays as it is, and the exit status is 3. The log must not be open, except for --dry-run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct RepairArgs {

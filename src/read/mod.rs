@@ -1,8 +1,8 @@
 //! Reading: frames from whichever tier has them, batches from frames, lanes and merged logs from batches.
 //!
-//! Contents: [`cursor`] (frames of a lane), [`segment`] (frames of an NVMe segment), [`window`] (a
-//! piece of the tail), [`evidence`] (that a hole is no torn tail), [`group`] (batches, whole or not at all), [`lane`] and [`merged`] (the public readers), [`cut`] (places to start from),
-//! [`mod@seek`] (from a stamp to places).
+//! Contents: [`cursor`] (frames of a lane), [`segment`] (frames of an NVMe segment), [`window`] (a piece of the tail),
+//! [`evidence`] (that a hole is no torn tail), [`group`] (batches, whole or not at all), [`lane`] and [`merged`] (the
+//! public readers), [`cut`] (places to start from), [`mod@seek`] (from a stamp to places).
 
 mod cursor;
 mod cut;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tierlog_tiers::nvme::Nvme;
 use tierlog_tiers::page::Page;
@@ -22,6 +22,7 @@ use crate::host::Env;
 use crate::media::{Horizon, Media};
 use crate::number::{Gsn, Lane, Lsn};
 use crate::runs::Marks;
+use crate::side_by_side::side_by_side;
 
 /// What is examined.
 pub(crate) struct Inputs<'a> {
@@ -208,28 +209,6 @@ fn first_frame(tail: &dyn TailRead, at: u64, seal: &Seal, geometry: &Geometry) -
 
 /// Lanes in parallel, as many at once as there are processors.
 fn scan_lanes(media: &Arc<Media>, open: &[EpochRange], marks: &Marks) -> Result<Vec<LaneScan>> {
-    let threads = media.env.threads().min(open.len());
-    let queue = Mutex::new(open.iter());
-    let results = Mutex::new(Vec::with_capacity(open.len()));
-    let work = || {
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(range) = next else { return };
-            let scan = scan_lane(media, range, &marks.of(range.lane));
-            results.lock().unwrap_or_else(PoisonError::into_inner).push(scan);
-        }
-    };
-    std::thread::scope(|scope| {
-        // This thread is one of them, and does it all where there are no others to be had.
-        for _ in 1..threads {
-            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
-            }
-        }
-        work();
-    });
-    let mut scans: Vec<LaneScan> =
-        results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect::<Result<_>>()?;
-    scans.sort_by_key(|scan| scan.lane);
-    Ok(scans)
+    let scan = |range: &EpochRange| scan_lane(media, range, &marks.of(range.lane));
+    side_by_side(open.iter().collect(), media.env.threads(), scan).into_iter().collect()
 }

@@ -320,17 +320,11 @@ fn entry_of(media: &Arc<Media>, file: u32) -> Result<Option<Entry>> {
 }
 
 fn write_report(config: &Config, repaired: &Repaired) -> Result<PathBuf> {
-    use std::os::unix::fs::OpenOptionsExt;
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let path = config.dir.join(format!("repair-{}.txt", since.as_millis()));
     let mut text = format!("log {}\n", repaired.log);
     repaired.actions.iter().for_each(|action| text += &format!("{action}\n"));
-    let written = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
-    let written = written.and_then(|mut file| {
-        std::io::Write::write_all(&mut file, text.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(Error::io(path.display().to_string()))?;
+    quarantine::write_new(&path, text.as_bytes())?;
     Ok(path)
 }
 

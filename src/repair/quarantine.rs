@@ -27,11 +27,16 @@ fn free_path(dir: &Path, name: &str) -> Result<PathBuf> {
 /// Keeps a copy of `bytes`.
 pub(super) fn keep(dir: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let path = free_path(dir, name)?;
-    let written = File::options().write(true).create_new(true).mode(0o600).open(&path);
-    let written = written.and_then(|mut file| {
+    write_new(&path, bytes)?;
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io(path.display().to_string()))
+}
+
+/// A new file for its owner alone, its bytes durable.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let made = File::options().write(true).create_new(true).mode(0o600).open(path);
+    let written = made.and_then(|mut file| {
         file.write_all(bytes)?;
-        file.sync_all()?;
-        File::open(dir)?.sync_all()
+        file.sync_all()
     });
     written.map_err(Error::io(path.display().to_string()))
 }

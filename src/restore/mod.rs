@@ -1,7 +1,8 @@
 //! A log from objects alone: all of it, up to a point, or some lanes.
 //!
-//! Contents: [`plan`] (which objects, and how far each lane counts), [`fetch`] (objects and chunks, several at a time, in
-//! order), [`groups`] (that batches are whole), [`target`] (the log that is being made), [`check`] (every object, without making a log).
+//! Contents: [`plan`] (which objects, and how far each lane counts), [`fetch`] (objects and chunks, several at a time,
+//! in order), [`groups`] (that batches are whole), [`target`] (the log that is being made), [`check`] (every object,
+//! without making a log).
 
 mod check;
 mod fetch;

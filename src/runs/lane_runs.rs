@@ -307,17 +307,14 @@ impl LaneRuns {
 /// Nothing was lost where there is only no room for another segment, or no descriptor: the run can be tried again.
 fn no_room(lane: Lane, error: io::Error) -> Error {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    match error.kind() {
-        StorageFull | QuotaExceeded | FileTooLarge => {
-            Error::NoRoom { lane, why: format!("no room for a segment of the NVMe tier: {error}") }
+    let why = match (error.kind(), what_to_allow(&error)) {
+        (StorageFull | QuotaExceeded | FileTooLarge, _) => {
+            format!("no room for a segment of the NVMe tier: {error}")
         }
-        _ => match what_to_allow(&error) {
-            Some(what) => {
-                Error::NoRoom { lane, why: format!("no segment of the NVMe tier to be had: {error}: {what}") }
-            }
-            None => Error::io("a segment of the NVMe tier")(error),
-        },
-    }
+        (_, Some(what)) => format!("no segment of the NVMe tier to be had: {error}: {what}"),
+        (_, None) => return Error::io("a segment of the NVMe tier")(error),
+    };
+    Error::NoRoom { lane, why }
 }
 
 /// What a call wrote.

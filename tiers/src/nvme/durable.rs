@@ -68,14 +68,14 @@ impl DurableWay {
             DurableWay::Odsync => forced(0),
             DurableWay::Polled => forced(libc::RWF_HIPRI),
             DurableWay::Fdatasync => write_synced(file, at, bytes),
-            DurableWay::UringDsync => match rings.take() {
-                Some(mut ring) => rings.back(ring.write_forced(file.as_fd(), at, bytes), ring),
-                None => forced(0),
-            },
-            DurableWay::UringLinked => match rings.take() {
-                Some(mut ring) => rings.back(ring.write_linked(file.as_fd(), at, bytes), ring),
-                None => write_synced(file, at, bytes),
-            },
+            DurableWay::UringDsync => {
+                let written = rings.with(|ring| ring.write_forced(file.as_fd(), at, bytes));
+                written.unwrap_or_else(|| forced(0))
+            }
+            DurableWay::UringLinked => {
+                let written = rings.with(|ring| ring.write_linked(file.as_fd(), at, bytes));
+                written.unwrap_or_else(|| write_synced(file, at, bytes))
+            }
         }
     }
 }

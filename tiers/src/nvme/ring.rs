@@ -135,7 +135,7 @@ impl Ring {
             let sync =
                 opcode::Fsync::new(types::Fd(file.as_raw_fd())).flags(types::FsyncFlags::DATASYNC).build();
             // SAFETY: `file` and `bytes` are borrowed for this call, which drops the ring's use of them before it returns;
-            // entries that the kernel did not take go down with the ring (see `Rings::back`).
+            // entries that the kernel did not take go down with the ring (see `Rings::with`).
             let [write, sync] = unsafe { self.answers([write, sync]) }?;
             progress.take(write)?;
             if !progress.is_over() {
@@ -200,18 +200,13 @@ impl fmt::Debug for Ring {
 pub(super) struct Rings(Mutex<Vec<Ring>>);
 
 impl Rings {
-    /// A ring of the pool, or a new one; none where the system refuses io_uring.
-    pub(super) fn take(&self) -> Option<Ring> {
-        let pooled = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        pooled.or_else(|| {
-            Ring::open(2)
-                .inspect_err(|error| tracing::warn!(%error, "io_uring refused: a plain write instead"))
-                .ok()
-        })
-    }
-
-    /// Takes a ring back. On an error it is dropped, and with it any entry that the kernel did not take.
-    pub(super) fn back(&self, outcome: io::Result<()>, ring: Ring) -> io::Result<()> {
-        outcome.inspect(|()| self.0.lock().unwrap_or_else(PoisonError::into_inner).push(ring))
+    /// Works with a ring of the pool, or a new one; `None` where the system refuses io_uring. After an error the ring is
+    /// dropped, and with it any entry that the kernel did not take.
+    pub(super) fn with(&self, work: impl FnOnce(&mut Ring) -> io::Result<()>) -> Option<io::Result<()>> {
+        let pool = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pooled = pool().pop();
+        let refused = |error: &io::Error| tracing::warn!(%error, "io_uring refused: a plain write instead");
+        let mut ring = pooled.or_else(|| Ring::open(2).inspect_err(refused).ok())?;
+        Some(work(&mut ring).inspect(|()| pool().push(ring)))
     }
 }
