@@ -203,11 +203,14 @@ impl Media {
     /// Reads the archive; asks it for the first time when it is needed for the first time. `None` without one.
     pub(crate) fn archive_reader(&self) -> Result<Option<Arc<ArchiveReader>>> {
         let Some((archive, reader)) = self.archive.get() else { return Ok(None) };
-        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-        if reader.is_none() {
-            *reader = ArchiveReader::open(archive.clone(), self.log)?.map(Arc::new);
+        let known = || reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*known() {
+            return Ok(Some(known.clone()));
         }
-        Ok(reader.clone())
+        // Nobody waits for another's requests. Should it be behind by now, `ask_archive` finds that out.
+        let opened = ArchiveReader::open(archive.clone(), self.log)?.map(Arc::new);
+        known().clone_from(&opened);
+        Ok(opened)
     }
 
     /// Asks the archive, and once more where something in front of it was given up meanwhile.

@@ -159,6 +159,27 @@ fn every_damaged_object_is_mended_from_this_machine_after_all_is_said() {
 }
 
 #[test]
+fn an_object_that_is_cut_otherwise_when_made_anew_leaves_no_data_behind() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let (mut log, written) = (config(place, "log"), made(place));
+    let data = objects(place, "data");
+    let large = data[0].file_name().unwrap().to_str().unwrap()[..20].to_owned();
+    let head = objects(place, "seq").into_iter().find(|path| path.ends_with(&large)).unwrap();
+    std::fs::write(head, b"").unwrap();
+    log.archive.object_bytes_max *= 3;
+    assert!(!told(&log, false).0.is_lost());
+    let left = objects(place, "data");
+    assert!(left.len() <= data.len() / 2, "{} of {}", left.len(), data.len());
+    assert_eq!(
+        std::fs::read_dir(log.dir.join("quarantine")).unwrap().count(),
+        data.len() + 1,
+        "what there was is kept"
+    );
+    assert_eq!(restored(place), written);
+}
+
+#[test]
 fn what_nothing_can_mend_stays_and_is_told() {
     let place = tempfile::tempdir().unwrap();
     let place = place.path();

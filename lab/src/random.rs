@@ -132,7 +132,9 @@ impl Life {
     }
 
     fn plan(&mut self) -> Plan {
-        let one_in = 4 + self.chance.below(60);
+        // Seldom, or again and again.
+        let most = self.chance.of(&[4, 60]);
+        let one_in = 2 + self.chance.below(most);
         match (self.faulty, self.lies) {
             (false, _) => Plan::none(),
             (true, false) => Plan::honest(self.chance.draw(), one_in),

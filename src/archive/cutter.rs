@@ -243,9 +243,12 @@ impl Cutter {
             return Ok(());
         }
         let held = held_bytes(&self.starts, &self.ends);
+        let way_on = match more > quota {
+            true => "one batch is larger than that: allow more",
+            false => "trim the archive, or let archive.retain give up what nobody needs",
+        };
         Err(Error::Archive(format!(
-            "{}: {held} bytes of frames leave no room for {more} within archive.quota_bytes = {quota}: trim the archive, or \
-             let archive.retain give up what nobody needs",
+            "{}: {held} bytes of frames leave no room for {more} within archive.quota_bytes = {quota}: {way_on}",
             archiver.archive.address
         )))
     }

@@ -236,9 +236,23 @@ impl ObjectMender<'_> {
         let old = self.put_aside(name, aside)?;
         let mut body = object.encode();
         body.extend_from_slice(inline);
-        let replaced = self.ask(|| objects.replace(name, old.as_deref(), &body).map_err(archive_error))?;
-        let changed = || Error::Archive(format!("{name} changed while it was mended: repair again"));
-        if replaced { Ok(()) } else { Err(changed()) }
+        if !self.ask(|| objects.replace(name, old.as_deref(), &body).map_err(archive_error))? {
+            return Err(Error::Archive(format!("{name} changed while it was mended: repair again")));
+        }
+        self.clear_unnamed(object, aside)
+    }
+
+    /// Puts aside and deletes what only the object that was replaced had named: it may have been cut otherwise.
+    fn clear_unnamed(&self, object: &Object, aside: &Path) -> Result<()> {
+        let (objects, Author { epoch, incarnation, .. }) = (&self.archive.objects, &object.author);
+        let Body::Cut(cut) = &object.body else { return Ok(()) };
+        let is_named = |index: u32| cut.chunks.get(index as usize).is_some_and(|chunk| !chunk.inline);
+        let all = self.ask(|| objects.list(epoch.0, incarnation.0, object.number).map_err(archive_error))?;
+        for data in all.into_iter().filter(|data| data.number == object.number && !is_named(data.index)) {
+            self.put_aside(Name::Data(data), aside)?;
+            self.ask(|| objects.delete(Name::Data(data)).map_err(archive_error))?;
+        }
+        Ok(())
     }
 
     fn put_aside(&self, name: Name, aside: &Path) -> Result<Option<Vec<u8>>> {

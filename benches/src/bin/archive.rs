@@ -1,13 +1,16 @@
 //! What an archive costs, and how fast it comes back: lines of a file archived with each compression, and restored beside
-//! plain parallel reads of the same objects.
+//! plain parallel reads of the same objects, and plain writes of the same frames.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use tierlog::{Compression, Config, Durability, Log, restore};
+use tierlog_tiers::nvme::Block;
 use tierlog_tiers::object::{Name, Objects, Sequence, SequenceOptions};
 
 type Failure = Box<dyn std::error::Error>;
@@ -82,13 +85,18 @@ fn measure(args: &Args, lines: &[&str], compression: Compression) -> Result<(), 
         let restored = restore(&again)?;
         let took = began.elapsed();
         std::fs::remove_dir_all(&again.dir)?;
+        let written = plain_writes(&place.path().join("plain"), restored.frame_bytes)?;
+        let speed = |bytes: u64, took: Duration| bytes as f64 / 1e6 / took.as_secs_f64();
         println!(
-            "  plain reads {:.0} MB/s, restored in {:.2} s at {:.0} MB/s of objects ({:.0} of frames): {:.2} of plain",
-            bytes as f64 / 1e6 / plain.as_secs_f64(),
+            "  plain reads {:.0} MB/s, plain writes {:.0}; restored in {:.2} s at {:.0} MB/s of objects ({:.0} of frames): {:.2} \
+             of the reads, {:.2} of the slower of both",
+            speed(bytes, plain),
+            speed(restored.frame_bytes, written),
             took.as_secs_f64(),
-            bytes as f64 / 1e6 / took.as_secs_f64(),
-            restored.frame_bytes as f64 / 1e6 / took.as_secs_f64(),
+            speed(bytes, took),
+            speed(restored.frame_bytes, took),
             plain.as_secs_f64() / took.as_secs_f64(),
+            plain.max(written).as_secs_f64() / took.as_secs_f64(),
         );
     }
     Ok(())
@@ -136,6 +144,22 @@ fn plain_reads(config: &Config) -> Result<(u64, Duration), Failure> {
     });
     let took = began.elapsed();
     Ok((total.into_inner()?, took))
+}
+
+/// How long the disk takes for as many bytes in one file, one write of 256 KiB after the other, past the page cache, and a
+/// flush at the end.
+fn plain_writes(path: &Path, bytes: u64) -> Result<Duration, Failure> {
+    let mut file = OpenOptions::new().write(true).create_new(true).custom_flags(libc::O_DIRECT).open(path)?;
+    let mut block = Block::zeroed(256 << 10);
+    block.iter_mut().enumerate().for_each(|(i, byte)| *byte = i as u8);
+    let began = Instant::now();
+    for _ in 0..bytes.div_ceil(block.len() as u64) {
+        file.write_all(&block)?;
+    }
+    file.sync_data()?;
+    let took = began.elapsed();
+    std::fs::remove_file(path)?;
+    Ok(took)
 }
 
 /// Every object, as the store lists it: the open that wrote them is in the name of each data object.
