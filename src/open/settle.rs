@@ -27,12 +27,29 @@ struct Piece<'a> {
 }
 
 /// Moves and flushes; afterwards NVMe alone holds everything that counts. Returns the bytes of frames moved.
+///
+/// No watermark is raised before every lane is there: what lies below one is asked for no dependency any more, and an open
+/// may be interrupted anywhere.
 pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<u64> {
+    let (moved, whole) = moved(examined, pool)?;
+    for (scan, range) in whole {
+        marks.set(scan.lane, |mark| {
+            (mark.epoch, mark.incarnation) = (range.epoch, range.incarnation);
+            (mark.drained, mark.gsn) = (scan.end, scan.gsn);
+        })?;
+        examined.media.board.raise_water(scan.lane, Water::Durable, scan.end);
+    }
+    Ok(moved)
+}
+
+/// The bytes of frames that were moved, and the lanes of which all is there.
+fn moved<'a>(examined: &'a Examined, pool: &Pool) -> Result<(u64, Vec<Whole<'a>>)> {
     let media = &examined.media;
-    let prover = || Prover { media, marks, cursor: None };
+    let prover = || Prover { media, cursor: None, whole: Vec::new() };
     let alone = || {
         let mut prover = prover();
-        write(examined, pool, &mut |piece| prover.prove(&piece))
+        let moved = write(examined, pool, &mut |piece| prover.prove(&piece))?;
+        Ok((moved, prover.whole))
     };
     if media.env.threads() < 2 {
         return alone();
@@ -40,7 +57,10 @@ pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<
     std::thread::scope(|scope| {
         let (pieces, written) = std::sync::mpsc::channel();
         let mut prover = prover();
-        let prove = move || written.iter().try_for_each(|piece| prover.prove(&piece));
+        let prove = move || {
+            written.iter().try_for_each(|piece| prover.prove(&piece))?;
+            Ok(prover.whole)
+        };
         let Ok(proof) = std::thread::Builder::new().spawn_scoped(scope, prove) else { return alone() };
         let moved = write(examined, pool, &mut |piece| {
             // Nobody listens any more where a proof has failed: that error is the one that counts.
@@ -48,8 +68,9 @@ pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<
             Ok(())
         });
         drop(pieces);
-        proof.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        moved
+        let whole: Result<_> = proof.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let whole = whole?;
+        Ok((moved?, whole))
     })
 }
 
@@ -90,28 +111,26 @@ fn write<'a>(
     Ok(moved)
 }
 
-/// Reads back what was written; a lane of which all is there gets its watermark.
+/// A lane of which all is on NVMe, and the range that was moved.
+type Whole<'a> = (&'a LaneScan, EpochRange);
+
+/// Reads back what was written.
 struct Prover<'a> {
     media: &'a Arc<Media>,
-    marks: &'a Marks,
     cursor: Option<LaneCursor>,
+    whole: Vec<Whole<'a>>,
 }
 
-impl Prover<'_> {
-    fn prove(&mut self, piece: &Piece<'_>) -> Result<()> {
+impl<'a> Prover<'a> {
+    fn prove(&mut self, piece: &Piece<'a>) -> Result<()> {
         let Piece { scan, range, from, upto } = piece;
         let lane = scan.lane;
         let same = self.cursor.take_if(|cursor| (cursor.lane, cursor.at) == (lane, *from));
         let fresh = || LaneCursor::new(self.media.clone(), lane, *from).newest_on_nvme();
         prove(self.cursor.insert(same.unwrap_or_else(fresh)), *upto)?;
-        if *upto < scan.end {
-            return Ok(());
+        if *upto == scan.end {
+            self.whole.push((scan, *range));
         }
-        self.marks.set(lane, |mark| {
-            (mark.epoch, mark.incarnation) = (range.epoch, range.incarnation);
-            (mark.drained, mark.gsn) = (scan.end, scan.gsn);
-        })?;
-        self.media.board.raise_water(lane, Water::Durable, scan.end);
         Ok(())
     }
 }

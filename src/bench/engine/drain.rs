@@ -1,11 +1,9 @@
-//! How fast a log moves what was committed to NVMe, beside a raw file of the same length: written past the page cache in
-//! requests of 1 MiB, several at a time, and flushed.
+//! How fast a log moves what was committed to NVMe, beside a raw file of the same length.
 
 use std::time::{Duration, Instant};
 
-use tierlog_tiers::nvme::{Directory, DirectoryOptions, FileName, Nvme};
-
 use super::place::{Place, config, frame_bytes};
+use super::raw_file::RawFile;
 use crate::Durability;
 use crate::bench::latency::spread;
 use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
@@ -13,23 +11,29 @@ use crate::bench::results::{Figure, Group, Point, Ratio};
 use crate::bench::sweep::{Sweep, or};
 
 const RING_BYTES: u64 = 256 << 20;
-const REQUEST_BYTES: usize = 1 << 20;
 const RAW: &str = "raw file";
 
 struct Drain {
     size: u64,
     total: u64,
+    read_back: bool,
 }
 
 pub(super) fn probes(sweep: &Sweep) -> Vec<Box<dyn Probe>> {
     let (sizes, totals) = (or(&sweep.size_bytes, &[256]), or(&sweep.total_bytes, &[128 << 20]));
-    let points = sizes.iter().flat_map(|size| totals.iter().map(move |total| (*size, *total)));
-    points.map(|(size, total)| Box::new(Drain { size, total }) as Box<dyn Probe>).collect()
+    let mut probes: Vec<Box<dyn Probe>> = Vec::new();
+    for (&size, &total) in sizes.iter().flat_map(|size| totals.iter().map(move |total| (size, total))) {
+        for read_back in [true, false] {
+            probes.push(Box::new(Drain { size, total, read_back }));
+        }
+    }
+    probes
 }
 
 impl Probe for Drain {
     fn title(&self) -> String {
-        format!("drain, {} MiB of {} B records", self.total >> 20, self.size)
+        let read_back = if self.read_back { "" } else { ", not read back" };
+        format!("drain, {} MiB of {} B records{read_back}", self.total >> 20, self.size)
     }
 
     fn estimate(&self, pace: &Pace) -> Estimate {
@@ -42,13 +46,12 @@ impl Probe for Drain {
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
-        let place = Place::open(session, config(session, 1, RING_BYTES), 1)?;
+        let mut config = config(session, 1, RING_BYTES);
+        config.nvme.read_back = self.read_back;
+        let place = Place::open(session, config, 1)?;
         let (mut writer, payload) = (place.log.writer()?, vec![0x5a_u8; self.size as usize]);
         let (mut own, mut other) = (Vec::new(), Vec::new());
-        let directory = Directory::open(
-            session.nvme_dir.join("raw"),
-            &DirectoryOptions { create: true, ..DirectoryOptions::default() },
-        )?;
+        let raw = RawFile::new(session)?;
         for run in 0..session.pace.runs {
             let began = Instant::now();
             for _ in 0..self.total / frame_bytes(self.size) {
@@ -58,7 +61,7 @@ impl Probe for Drain {
             place.drained()?;
             own.push(self.total as f64 / began.elapsed().as_secs_f64());
             place.settle()?;
-            other.push(raw_file(&directory, self.total)?);
+            other.push(self.total as f64 / raw.write(self.total)?.as_secs_f64());
             (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
         }
         drop(writer);
@@ -71,29 +74,14 @@ impl Probe for Drain {
             figure.bytes_per_s = spread(runs);
             figure
         };
-        let mut ours = figure("tierlog", &own);
+        let (by, before) = match self.read_back {
+            true => ("tierlog", ", and read back before the tail gives up"),
+            false => ("tierlog, not read back", ""),
+        };
+        let mut ours = figure(by, &own);
         let ratios: Vec<f64> = own.iter().zip(&other).map(|(own, other)| other / own).collect();
         ours.ratio = spread(&ratios).map(|value| Ratio { to: RAW.into(), of: "time".into(), value });
-        ours.note =
-            Some("bytes of frames; from the first append on, and read back before the tail gives up".into());
+        ours.note = Some(format!("bytes of frames; from the first append on{before}"));
         Ok(vec![figure(RAW, &other), ours])
     }
-}
-
-/// Bytes a second.
-fn raw_file(directory: &Directory, bytes: u64) -> Measured<f64> {
-    let (name, len) = (FileName::Segment(1), bytes.next_multiple_of(REQUEST_BYTES as u64));
-    let began = Instant::now();
-    let file = directory.allocate(name, len)?;
-    let mut queue = directory.queue()?;
-    for at in (0..len).step_by(REQUEST_BYTES) {
-        let mut block = queue.block(REQUEST_BYTES);
-        block.fill(0x5a);
-        queue.write(&file, at, block)?;
-    }
-    queue.settle()?;
-    let speed = bytes as f64 / began.elapsed().as_secs_f64();
-    drop((queue, file));
-    directory.remove(name)?;
-    Ok(speed)
 }

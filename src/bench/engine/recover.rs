@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tierlog_tiers::checksum::Crc32c;
-use tierlog_tiers::nvme::{Block, Directory, DirectoryOptions, FileName, Nvme};
 use tierlog_tiers::tail::{MapOptions, Mapped, Tail, TailLane};
 
 use super::place::config;
+use super::raw_file::RawFile;
 use crate::bench::latency::spread;
 use crate::bench::probe::{Estimate, Measured, NOTHING, Pace, Probe, Session};
 use crate::bench::results::{Figure, Group, Point, Ratio};
@@ -20,7 +20,6 @@ use crate::{Config, Durability, Log, View};
 
 const SEGMENT_BYTES: u64 = 4 << 20;
 const PAYLOAD_BYTES: usize = 256;
-const REQUEST_BYTES: usize = 1 << 20;
 const READY: &str = "ready";
 const CHECKSUM: &str = "checksum of the same memory";
 const RAW: &str = "raw file, read back";
@@ -116,7 +115,8 @@ impl Recover {
         runs.scan.push(speed(recovered.scan.bytes, recovered.scan.took));
         runs.settle.push(speed(recovered.settle.bytes, recovered.settle.took));
         log.close()?;
-        runs.raw.push(speed(recovered.settle.bytes, raw_file(session, recovered.settle.bytes)?));
+        let bytes = recovered.settle.bytes;
+        runs.raw.push(speed(bytes, RawFile::new(session)?.write_and_read(bytes)?));
         Ok(())
     }
 
@@ -152,25 +152,6 @@ fn checksum(session: &Session<'_>, bytes: u64) -> Measured<Duration> {
     let memory = lane.bytes(0, bytes as usize);
     let began = Instant::now();
     std::hint::black_box(Crc32c::new().bytes(std::hint::black_box(memory)).finish());
-    Ok(began.elapsed())
-}
-
-/// A file written from end to end, flushed, and read back.
-fn raw_file(session: &Session<'_>, bytes: u64) -> Measured<Duration> {
-    let options = DirectoryOptions { create: true, ..DirectoryOptions::default() };
-    let directory = Directory::open(session.nvme_dir.join("raw"), &options)?;
-    let (name, len) = (FileName::Segment(1), bytes.next_multiple_of(REQUEST_BYTES as u64));
-    let began = Instant::now();
-    let file = directory.allocate(name, len)?;
-    let mut queue = directory.queue()?;
-    for at in (0..len).step_by(REQUEST_BYTES) {
-        let mut block = queue.block(REQUEST_BYTES);
-        block.fill(0x5a);
-        queue.write(&file, at, block)?;
-    }
-    queue.settle()?;
-    let mut block = Block::zeroed(REQUEST_BYTES);
-    (0..len).step_by(REQUEST_BYTES).try_for_each(|at| file.read(at, &mut block))?;
     Ok(began.elapsed())
 }
 
