@@ -170,7 +170,8 @@ impl Images {
         Ok(())
     }
 
-    /// Crashes a recovery at every moment: what comes back then has to keep the same promises.
+    /// Crashes a recovery at every moment, one after a kill by a power cut too: what comes back then has to keep the same
+    /// promises.
     fn crash_inside(
         &self,
         trace: &Trace,
@@ -179,17 +180,22 @@ impl Images {
         depth: &Depth,
         counts: &mut Counts,
     ) -> Result<(), Violation> {
-        let mut seen = std::collections::HashSet::new();
-        for point in trace.points(self.crash.of_world()) {
-            let choose = Choose::Thorough { seed: depth.seed ^ point.event(), most: depth.nested_states_max };
-            for state in point.states(choose) {
-                counts.states += 1;
-                if !seen.insert(state.hash()) {
-                    continue;
+        let kinds: &[Crash] =
+            if self.crash == Crash::Kill { &[Crash::Kill, Crash::Power] } else { &[Crash::Power] };
+        for inner in kinds {
+            let (mut seen, survived) = (std::collections::HashSet::new(), self.crash.max(*inner));
+            for point in trace.points(inner.of_world()) {
+                let choose =
+                    Choose::Thorough { seed: depth.seed ^ point.event(), most: depth.nested_states_max };
+                for state in point.states(choose) {
+                    counts.states += 1;
+                    if !seen.insert(state.hash()) {
+                        continue;
+                    }
+                    counts.nested += 1;
+                    let merged = recover(&state.world(), &self.config, survived)?;
+                    check(history, survived, event, &merged)?;
                 }
-                counts.nested += 1;
-                let merged = recover(&state.world(), &self.config, self.crash)?;
-                check(history, self.crash, event, &merged)?;
             }
         }
         Ok(())
