@@ -1,5 +1,6 @@
 //! Compression of what objects carry: self-described, its size declared, and never believed beyond that.
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -53,32 +54,37 @@ pub(crate) fn pack(how: Compression, raw: Vec<u8>) -> io::Result<(Compression, V
 /// # Errors
 /// `InvalidData` for anything else.
 #[cfg(feature = "object")]
-pub(crate) fn unpack(how: Compression, stored: &[u8], raw_bytes: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn unpack(how: Compression, stored: Cow<'_, [u8]>, raw_bytes: usize) -> io::Result<Vec<u8>> {
     /// Zstandard's window: what is written here needs less.
     const WINDOW_LOG_MAX: u32 = 24;
+    /// Room at first, for each byte that is there: never by what was declared alone.
+    const RATIO: usize = 16;
+    let room = raw_bytes.min(stored.len() * RATIO);
     match how {
-        Compression::Off => exactly(stored, raw_bytes),
-        Compression::Lz4 => exactly(lz4_flex::frame::FrameDecoder::new(stored), raw_bytes),
+        Compression::Off if stored.len() == raw_bytes => Ok(stored.into_owned()),
+        Compression::Off => Err(otherwise(stored.len(), raw_bytes)),
+        Compression::Lz4 => exactly(lz4_flex::frame::FrameDecoder::new(&*stored), raw_bytes, room),
         Compression::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)?;
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(&*stored)?;
             decoder.window_log_max(WINDOW_LOG_MAX)?;
-            exactly(decoder, raw_bytes)
+            exactly(decoder, raw_bytes, room)
         }
     }
 }
 
 #[cfg(feature = "object")]
-fn exactly(from: impl io::Read, raw_bytes: usize) -> io::Result<Vec<u8>> {
+fn exactly(from: impl io::Read, raw_bytes: usize, room: usize) -> io::Result<Vec<u8>> {
     use std::io::Read;
-    /// Room is made as bytes arrive, never by what was declared alone.
-    const FIRST_BYTES: usize = 1 << 20;
-    let mut raw = Vec::with_capacity(raw_bytes.min(FIRST_BYTES));
+    // One more, which finds out that nothing comes behind.
+    let mut raw = Vec::with_capacity(room + 1);
     from.take(raw_bytes as u64 + 1).read_to_end(&mut raw)?;
-    if raw.len() == raw_bytes {
-        return Ok(raw);
-    }
-    let what = format!("unpacks to {} bytes or more, {raw_bytes} were declared", raw.len());
-    Err(io::Error::new(io::ErrorKind::InvalidData, what))
+    if raw.len() == raw_bytes { Ok(raw) } else { Err(otherwise(raw.len(), raw_bytes)) }
+}
+
+#[cfg(feature = "object")]
+fn otherwise(bytes: usize, declared: usize) -> io::Error {
+    let what = format!("unpacks to {bytes} bytes or more, {declared} were declared");
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 #[cfg(not(feature = "object"))]
@@ -87,7 +93,7 @@ pub(crate) fn pack(_: Compression, raw: Vec<u8>) -> io::Result<(Compression, Vec
 }
 
 #[cfg(not(feature = "object"))]
-pub(crate) fn unpack(_: Compression, _: &[u8], _: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn unpack(_: Compression, _: Cow<'_, [u8]>, _: usize) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -105,7 +111,7 @@ mod tests {
             let (told, packed) = pack(how, text.clone()).unwrap();
             assert_eq!(told, how);
             assert!(how == Compression::Off || packed.len() < text.len() / 20, "{how:?} {}", packed.len());
-            assert_eq!(unpack(told, &packed, text.len()).unwrap(), text);
+            assert_eq!(unpack(told, packed.into(), text.len()).unwrap(), text);
             assert_eq!(pack(how, noise.clone()).unwrap(), (Compression::Off, noise.clone()), "grew");
             assert_eq!(Compression::of_code(how.code()), Some(how));
         }
@@ -118,12 +124,12 @@ mod tests {
         for how in [Compression::Lz4, Compression::Zstd] {
             let (_, packed) = pack(how, zeros.clone()).unwrap();
             for declared in [0, 100, zeros.len() - 1, zeros.len() + 1] {
-                let error = unpack(how, &packed, declared).unwrap_err();
+                let error = unpack(how, (&*packed).into(), declared).unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{how:?} {declared}: {error}");
             }
-            assert!(unpack(how, &packed[..packed.len() / 2], zeros.len()).is_err());
-            assert!(unpack(how, b"neither", 7).is_err());
+            assert!(unpack(how, packed[..packed.len() / 2].into(), zeros.len()).is_err());
+            assert!(unpack(how, b"neither"[..].into(), 7).is_err());
         }
-        assert!(unpack(Compression::Off, b"1234", 3).is_err());
+        assert!(unpack(Compression::Off, b"1234"[..].into(), 3).is_err());
     }
 }

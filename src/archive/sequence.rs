@@ -1,5 +1,6 @@
 //! The sequence as it lies in the store: reading objects, finding its end, what an open makes of it.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -181,13 +182,13 @@ impl Archive {
         let wrong = |what: &str| {
             self.foreign(name, format!("{what}; put the object back, or restore what does not need it"))
         };
-        let read;
-        let stored = if chunk.inline {
+        let stored: Cow<'_, [u8]> = if chunk.inline {
             let at = of.inline_at;
-            inline.get(at..at + chunk.stored_bytes as usize).ok_or_else(|| wrong("is cut short"))?
+            inline.get(at..at + chunk.stored_bytes as usize).ok_or_else(|| wrong("is cut short"))?.into()
         } else {
-            read = patiently(&*self.env, PATIENCE, || self.objects.read(name, None).map_err(archive_error))?;
-            let stored = read.as_ref().ok_or_else(|| {
+            let read =
+                patiently(&*self.env, PATIENCE, || self.objects.read(name, None).map_err(archive_error))?;
+            let stored = read.ok_or_else(|| {
                 let by = Name::Number(object.number);
                 wrong(&format!("is not there, and {by} names it"))
             })?;
@@ -195,9 +196,9 @@ impl Archive {
                 let (len, want) = (stored.len(), chunk.stored_bytes);
                 return Err(wrong(&format!("has {len} bytes instead of {want}")));
             }
-            stored
+            stored.into()
         };
-        if Crc32c::new().bytes(stored).finish() != chunk.crc {
+        if Crc32c::new().bytes(&stored).finish() != chunk.crc {
             return Err(wrong("is damaged: its checksum is wrong"));
         }
         unpack(chunk.compression, stored, chunk.raw_bytes as usize)
