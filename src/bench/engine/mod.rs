@@ -1,7 +1,7 @@
 //! The log itself, beside what it cannot be faster than.
 //!
-//! Contents: [`place`] (a log and raw lanes in a session's directories), `raw_file` (what the disk takes), `stall` (the longest
-//! latencies and their causes), and a file for each kind of measurement.
+//! Contents: [`place`] (a log and raw lanes in a session's directories), `raw_file` (what the disk takes), `stall` (the
+//! longest latencies and their causes), and a file for each kind of measurement.
 
 mod append;
 mod archive;
