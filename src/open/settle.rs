@@ -19,11 +19,17 @@ use crate::runs::{LaneRuns, Marks, MediaFrames, Pool, Sink, prove};
 const PIECE_BYTES: u64 = 32 << 20;
 
 /// Frames of a lane that were written and flushed.
-struct Piece<'a> {
+struct Piece {
+    lane: Lane,
+    from: Lsn,
+    upto: Lsn,
+}
+
+/// A lane of which all is on NVMe: what was not there, from `from` on, is.
+struct Moved<'a> {
     scan: &'a LaneScan,
     range: EpochRange,
     from: Lsn,
-    upto: Lsn,
 }
 
 /// Moves and flushes; afterwards NVMe alone holds everything that counts. Returns the bytes of frames moved.
@@ -31,25 +37,25 @@ struct Piece<'a> {
 /// No watermark is raised before every lane is there: what lies below one is asked for no dependency any more, and an open
 /// may be interrupted anywhere.
 pub(crate) fn settle(examined: &Examined, marks: &Marks, pool: &Pool) -> Result<u64> {
-    let (moved, whole) = moved(examined, pool)?;
-    for (scan, range) in whole {
+    let mut bytes = 0;
+    for Moved { scan, range, from } in moved(examined, pool)? {
         marks.set(scan.lane, |mark| {
             (mark.epoch, mark.incarnation) = (range.epoch, range.incarnation);
             (mark.drained, mark.gsn) = (scan.end, scan.gsn);
         })?;
         examined.media.board.raise_water(scan.lane, Water::Durable, scan.end);
+        bytes += scan.end.0 - from.0;
     }
-    Ok(moved)
+    Ok(bytes)
 }
 
-/// The bytes of frames that were moved, and the lanes of which all is there.
-fn moved<'a>(examined: &'a Examined, pool: &Pool) -> Result<(u64, Vec<Whole<'a>>)> {
+/// Writes, and reads back beside that.
+fn moved<'a>(examined: &'a Examined, pool: &Pool) -> Result<Vec<Moved<'a>>> {
     let media = &examined.media;
-    let prover = || Prover { media, cursor: None, whole: Vec::new() };
+    let prover = || Prover { media, cursor: None };
     let alone = || {
         let mut prover = prover();
-        let moved = write(examined, pool, &mut |piece| prover.prove(&piece))?;
-        Ok((moved, prover.whole))
+        write(examined, pool, &mut |piece| prover.prove(&piece))
     };
     if media.env.threads() < 2 {
         return alone();
@@ -57,10 +63,7 @@ fn moved<'a>(examined: &'a Examined, pool: &Pool) -> Result<(u64, Vec<Whole<'a>>
     std::thread::scope(|scope| {
         let (pieces, written) = std::sync::mpsc::channel();
         let mut prover = prover();
-        let prove = move || {
-            written.iter().try_for_each(|piece| prover.prove(&piece))?;
-            Ok(prover.whole)
-        };
+        let prove = move || written.iter().try_for_each(|piece| prover.prove(&piece));
         let Ok(proof) = std::thread::Builder::new().spawn_scoped(scope, prove) else { return alone() };
         let moved = write(examined, pool, &mut |piece| {
             // Nobody listens any more where a proof has failed: that error is the one that counts.
@@ -68,9 +71,8 @@ fn moved<'a>(examined: &'a Examined, pool: &Pool) -> Result<(u64, Vec<Whole<'a>>
             Ok(())
         });
         drop(pieces);
-        let whole: Result<_> = proof.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let whole = whole?;
-        Ok((moved?, whole))
+        proof.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        moved
     })
 }
 
@@ -78,10 +80,10 @@ fn moved<'a>(examined: &'a Examined, pool: &Pool) -> Result<(u64, Vec<Whole<'a>>
 fn write<'a>(
     examined: &'a Examined,
     pool: &Pool,
-    hand_on: &mut dyn FnMut(Piece<'a>) -> Result<()>,
-) -> Result<u64> {
+    hand_on: &mut dyn FnMut(Piece) -> Result<()>,
+) -> Result<Vec<Moved<'a>>> {
     let media = &examined.media;
-    let (mut moved, mut queue) = (0, None);
+    let (mut moved, mut queue) = (Vec::new(), None);
     for scan in &examined.scans {
         let lane = scan.lane;
         let Some(range) = examined.ranges[lane.0 as usize].last().copied() else { continue };
@@ -104,34 +106,25 @@ fn write<'a>(
             runs.write(media, pool, &mut frames, upto, upto == scan.end, &mut sink)?;
             queue.settle().map_err(Error::io("what was accepted, to the NVMe tier"))?;
             runs.settled();
-            hand_on(Piece { scan, range, from, upto: runs.durable() })?;
+            hand_on(Piece { lane, from, upto: runs.durable() })?;
         }
-        moved += scan.end.0 - nvme_end.0;
+        moved.push(Moved { scan, range, from: nvme_end });
     }
     Ok(moved)
 }
-
-/// A lane of which all is on NVMe, and the range that was moved.
-type Whole<'a> = (&'a LaneScan, EpochRange);
 
 /// Reads back what was written.
 struct Prover<'a> {
     media: &'a Arc<Media>,
     cursor: Option<LaneCursor>,
-    whole: Vec<Whole<'a>>,
 }
 
-impl<'a> Prover<'a> {
-    fn prove(&mut self, piece: &Piece<'a>) -> Result<()> {
-        let Piece { scan, range, from, upto } = piece;
-        let lane = scan.lane;
-        let same = self.cursor.take_if(|cursor| (cursor.lane, cursor.at) == (lane, *from));
-        let fresh = || LaneCursor::new(self.media.clone(), lane, *from).newest_on_nvme();
-        prove(self.cursor.insert(same.unwrap_or_else(fresh)), *upto)?;
-        if *upto == scan.end {
-            self.whole.push((scan, *range));
-        }
-        Ok(())
+impl Prover<'_> {
+    fn prove(&mut self, piece: &Piece) -> Result<()> {
+        let Piece { lane, from, upto } = *piece;
+        let same = self.cursor.take_if(|cursor| (cursor.lane, cursor.at) == (lane, from));
+        let fresh = || LaneCursor::new(self.media.clone(), lane, from).newest_on_nvme();
+        prove(self.cursor.insert(same.unwrap_or_else(fresh)), upto)
     }
 }
 
