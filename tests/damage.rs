@@ -152,7 +152,7 @@ impl Subject {
         std::thread::scope(|scope| {
             for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
                 scope.spawn(|| {
-                    let dir = self.image.copy();
+                    let dir = self.image.copy_in_memory();
                     while let Some((place, mask)) = {
                         let n = next.fetch_add(1, Ordering::Relaxed);
                         places.get(n).map(|place| (place, masks[n]))

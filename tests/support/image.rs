@@ -38,7 +38,15 @@ impl Image {
 
     /// A new directory that holds this.
     pub fn copy(&self) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
+        self.copy_to(tempfile::tempdir().unwrap())
+    }
+
+    /// The same, in memory where that can be: faster to look at, and nothing written there is durable.
+    pub fn copy_in_memory(&self) -> tempfile::TempDir {
+        self.copy_to(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    fn copy_to(&self, dir: tempfile::TempDir) -> tempfile::TempDir {
         self.put(dir.path());
         dir
     }

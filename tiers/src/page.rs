@@ -59,12 +59,12 @@ impl Page {
     /// # Panics
     /// As for [`create`](Page::create).
     pub fn heap(words: usize) -> Result<Page, MapError> {
-        let name = "anonymous memory";
-        let map = Map::anonymous(bytes(words)).map_err(|e| MapError::new(Path::new(name), "map", e))?;
+        let name = "memory";
+        let map = Map::heap(bytes(words)).map_err(|e| MapError::new(Path::new(name), "allocate", e))?;
         Ok(Page { map, path: name.into() })
     }
 
-    /// The words, from a page boundary on: index 8n starts a cache line.
+    /// The words: index 8n starts a cache line.
     #[inline]
     pub fn words(&self) -> &[Word] {
         self.map.words()

@@ -58,13 +58,13 @@ impl Image {
             let to = Arc::make_mut(pages[page].get_or_insert_with(|| Arc::new([0; PAGE_BYTES as usize])));
             let line_bytes = LINE_BYTES as usize;
             let lines = inner / line_bytes..(inner + bytes.len()).div_ceil(line_bytes);
-            for line in lines.clone() {
-                self.hash = self.hash.wrapping_sub(hash_line(first + line as u64, &line_of(to, line)));
-            }
+            let hash = |page: &Page| {
+                let hashes = lines.clone().map(|line| hash_line(first + line as u64, &line_of(page, line)));
+                hashes.fold(0, u128::wrapping_add)
+            };
+            let before = hash(to);
             to[inner..inner + bytes.len()].copy_from_slice(bytes);
-            for line in lines {
-                self.hash = self.hash.wrapping_add(hash_line(first + line as u64, &line_of(to, line)));
-            }
+            self.hash = self.hash.wrapping_sub(before).wrapping_add(hash(to));
         }
     }
 
@@ -112,7 +112,7 @@ fn line_of(page: &Page, line: usize) -> Line {
 
 /// Two independent multiply-and-fold hashes over the words; 0 for zeros.
 fn hash_line(number: u64, line: &Line) -> u128 {
-    if *line == [0; 8] {
+    if line.iter().fold(0, |all, word| all | word) == 0 {
         return 0;
     }
     let (mut low, mut high) = (fold(number ^ K[0], K[1]), fold(number ^ K[2], K[3]));

@@ -1,7 +1,8 @@
-//! A range of addresses with memory behind it: the only place that maps and unmaps.
+//! A range of addresses with memory behind it: the only place that maps and unmaps a file.
 //!
 //! Owns the range: [`Map`] is its one owner, and what is borrowed from a `Map` does not outlive it.
 
+use std::alloc::{self, Layout};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -52,6 +53,8 @@ pub(crate) struct Map {
     base: NonNull<u8>,
     len: usize,
     watch: Watch,
+    /// Where the memory came from, if not from a file.
+    heap: Option<Layout>,
 }
 
 // SAFETY: a `Map` is an address range; it belongs to no thread, and shared access goes through atomics.
@@ -82,15 +85,17 @@ impl Map {
             false => Ok(Watch::unguarded(len)),
         };
         let watch = watch.inspect_err(|_| unmap(base, len))?;
-        Ok(Map { base, len, watch })
+        Ok(Map { base, len, watch, heap: None })
     }
 
-    /// Zeroed memory of this process alone, aligned to a page.
+    /// Zeroed memory of this process alone, aligned to a cache line.
     #[cfg(not(any(loom, shuttle)))]
-    pub(crate) fn anonymous(len: usize) -> io::Result<Map> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let base = map_raw(len, libc::PROT_READ | libc::PROT_WRITE, flags, -1)?;
-        Ok(Map { base, len, watch: Watch::unguarded(len) })
+    pub(crate) fn heap(len: usize) -> io::Result<Map> {
+        let full = || io::Error::from_raw_os_error(libc::ENOMEM);
+        let layout = Layout::from_size_align(len.max(1), 64).map_err(|_| full())?;
+        // SAFETY: the layout's size is not 0.
+        let base = NonNull::new(unsafe { alloc::alloc_zeroed(layout) }).ok_or_else(full)?;
+        Ok(Map { base, len, watch: Watch::unguarded(len), heap: Some(layout) })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -108,7 +113,7 @@ impl Map {
     /// The memory as words. Bytes behind the last whole word are left out.
     #[inline]
     pub(crate) fn words(&self) -> &[AtomicU64] {
-        // SAFETY: the range is mapped readable, aligned to a page, and lives as long as `self`. Others may write to it
+        // SAFETY: the range is readable, aligned to a cache line at least, and lives as long as `self`. Others may write to it
         // at any time, which is what atomics are for. Read-only maps: their owners hand out loads only.
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().cast(), self.len / 8) }
     }
@@ -183,7 +188,11 @@ impl Drop for Map {
     fn drop(&mut self) {
         // First, or a stranger's mapping at the same address could be taken for this one.
         self.watch.disarm();
-        unmap(self.base, self.len);
+        match self.heap {
+            None => unmap(self.base, self.len),
+            // SAFETY: `base` came from the allocator with this very layout and is freed once, here.
+            Some(layout) => unsafe { alloc::dealloc(self.base.as_ptr(), layout) },
+        }
     }
 }
 
