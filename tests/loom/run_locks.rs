@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64 as Ghost, Ordering::Relaxed as Plain};
 use std::time::Duration;
 
+use tierlog_tiers::sync::atomic::AtomicU64;
 use tierlog_tiers::sync::{Mutex, thread};
 
 use super::world::{board, geometry};
@@ -25,8 +26,8 @@ struct Lanes {
     runs: [Mutex<Lsn>; 2],
     sharing: [Sharing; 2],
     states: [LaneState; 2],
-    /// What the device has.
-    written: [Ghost; 2],
+    /// What the device has. The checker sees it, or it would not try who looks at it between two steps.
+    written: [AtomicU64; 2],
     writes: [Ghost; 2],
     /// The lane that cannot be written.
     broken: Option<Lane>,
@@ -36,7 +37,7 @@ impl Lanes {
     fn new(broken: Option<Lane>) -> Self {
         let runs = LANES.map(|_| Mutex::new(Lsn(0)));
         let states = LANES.map(|_| LaneState::default());
-        let (written, writes) = (LANES.map(|_| Ghost::new(0)), LANES.map(|_| Ghost::new(0)));
+        let (written, writes) = (LANES.map(|_| AtomicU64::new(0)), LANES.map(|_| Ghost::new(0)));
         let (stability, sharing) = (Stability::new(2), LANES.map(|_| Sharing::default()));
         Lanes { board: board(&geometry(2, 8)), stability, runs, sharing, states, written, writes, broken }
     }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::sync::Barrier;
 use shuttle::{Config as Checker, FailurePersistence, MaxSteps, Runner, thread};
 use tierlog::{Config, Cut, Durability, Error, Lane, LaneReader, Log, Merged, Result, Writer};
 use tierlog_tiers::sim::SimTail;
@@ -143,39 +144,45 @@ fn run(medium: TailMedium, archive: bool) {
     let host = Checked::new(medium);
     let (log, _) = Log::open_on(host.clone(), config(archive)).unwrap();
     let (log, kept) = (Arc::new(log), Kept::default());
+    // A close comes when nobody needs the log any more: in the middle, if they begin their work together then.
+    let ready = Arc::new(Barrier::new([1, 5][thread_rng().gen_range(0..2)]));
     let mut threads = Vec::new();
-    let mut start = |work: Box<dyn FnOnce(Arc<Log<Checked>>, Kept) + Send>| {
-        let (log, kept) = (log.clone(), kept.clone());
-        threads.push(thread::spawn(move || work(log, kept)));
+    let mut start = |work: Box<dyn FnOnce(Arc<Log<Checked>>, Kept, &Barrier) + Send>| {
+        let (log, kept, ready) = (log.clone(), kept.clone(), ready.clone());
+        threads.push(thread::spawn(move || work(log, kept, &ready)));
     };
     let lane = Arc::new(Mutex::new(None));
     let wrote = lane.clone();
-    start(Box::new(move |log, kept| {
+    start(Box::new(move |log, kept, ready| {
         let writer = log.writer().unwrap();
         drop(log);
         *wrote.lock().unwrap() = Some(writer.lane());
+        ready.wait();
         write(writer, &kept);
     }));
-    start(Box::new(move |log, kept| {
+    start(Box::new(move |log, kept, ready| {
         let merged = log.reader(&Cut::start()).unwrap().stream(FIRST);
         // Its own lane, while it is not known which one the first writer has.
         let writer = log.writer().unwrap();
         let lane: Lane = lane.lock().unwrap().unwrap_or(writer.lane());
         let lane = log.lane(lane, None).unwrap().stream(FIRST);
         drop(log);
+        ready.wait();
         read_and_write(merged, lane, writer, &kept);
     }));
     for number in 1..=2 {
-        start(Box::new(move |log, kept| {
+        start(Box::new(move |log, kept, ready| {
             let shared = log.shared();
             drop(log);
+            ready.wait();
             let level = if archive { Durability::Machine } else { Durability::Power };
             take_turn(shared.unwrap().turn(), number, level, &kept);
         }));
     }
     let mut merged = log.reader(&Cut::start()).unwrap();
     let mut seen = Seen::default();
-    for _ in 0..thread_rng().gen_range(0..60) {
+    ready.wait();
+    for _ in 0..(1 << thread_rng().gen_range(0..7)) - 1 {
         seen.read(&mut merged);
         thread::yield_now();
     }
