@@ -137,27 +137,18 @@ impl Board {
         Lsn(self.load(self.lane(lane) + PUBLISHED))
     }
 
-    #[inline]
     pub(crate) fn publish(&self, lane: Lane, end: Lsn) {
-        self.store(self.lane(lane) + PUBLISHED, end.0);
+        self.writer_line(lane).publish(end);
+    }
+
+    #[inline]
+    pub(crate) fn writer_line(&self, lane: Lane) -> WriterLine<'_> {
+        let Words::Owned(page) = &self.page else { return WriterLine(None) };
+        let at = self.lane(lane);
+        WriterLine(page.words().get(at..at + LINE_WORDS))
     }
 
     /// Odd while the lane's writer is between reading the floor and publishing.
-    #[inline]
-    pub(crate) fn mark(&self, lane: Lane, turn: u64, membarrier: bool) {
-        self.store(self.lane(lane) + MARK, turn);
-        if membarrier {
-            compiler_fence(Ordering::SeqCst);
-        } else {
-            fence(Ordering::SeqCst);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn unmark(&self, lane: Lane, turn: u64) {
-        self.store(self.lane(lane) + MARK, turn);
-    }
-
     pub(crate) fn marked(&self, lane: Lane) -> u64 {
         self.load(self.lane(lane) + MARK)
     }
@@ -168,6 +159,7 @@ impl Board {
         self.load(FLOOR)
     }
 
+    #[inline(never)]
     pub(crate) fn raise_floor(&self, gsn: u64) {
         self.raise(FLOOR, gsn);
     }
@@ -179,6 +171,39 @@ impl Board {
 
     pub(crate) fn raise_closed(&self, gsn: Gsn) {
         self.raise(CLOSED, gsn.0);
+    }
+}
+
+/// The line of a lane that its writer alone stores to; of a page that is viewed, none.
+#[derive(Clone, Copy)]
+pub(crate) struct WriterLine<'a>(Option<&'a [Word]>);
+
+impl WriterLine<'_> {
+    #[inline]
+    fn store(self, at: usize, value: u64) {
+        if let Some(line) = self.0 {
+            line[at].store(value, Ordering::Release);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn publish(self, end: Lsn) {
+        self.store(PUBLISHED, end.0);
+    }
+
+    #[inline]
+    pub(crate) fn mark(self, turn: u64, membarrier: bool) {
+        self.store(MARK, turn);
+        if membarrier {
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn unmark(self, turn: u64) {
+        self.store(MARK, turn);
     }
 }
 

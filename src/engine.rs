@@ -255,6 +255,7 @@ impl<T: Tail> Engine<T> {
 
     /// Why there is no stamp for a commit.
     #[cold]
+    #[inline(never)]
     pub(crate) fn no_stamp(&self) -> Error {
         if self.media.board.floor() == SHUT { Error::Closed } else { Error::OutOfStamps }
     }

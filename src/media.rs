@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError};
 
+use crossbeam_utils::CachePadded;
 use tierlog_tiers::nvme::Nvme;
 use tierlog_tiers::sync::atomic::{AtomicU64, Ordering};
 use tierlog_tiers::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -35,9 +36,11 @@ pub(crate) struct Media {
     pub(crate) board: Board,
     pub(crate) nvme: Arc<dyn Nvme>,
     pub(crate) nvme_path: PathBuf,
-    catalogue: RwLock<Catalogue>,
+    /// On lines of its own, as the next one: readers and drainers take these locks all the time, and every append looks at
+    /// what lies beside.
+    catalogue: CachePadded<RwLock<Catalogue>>,
     /// Per lane, oldest first, without a gap; the last one may still grow.
-    ranges: RwLock<Vec<Vec<EpochRange>>>,
+    ranges: CachePadded<RwLock<Vec<Vec<EpochRange>>>>,
     /// Per lane, the highest end handed out while it was not stable: what a commit depends on.
     seen: Vec<AtomicU64>,
     /// The newest open.
@@ -81,7 +84,7 @@ impl Media {
         visible_first: bool,
     ) -> Self {
         let seen = (0..geometry.lanes).map(|_| AtomicU64::new(0)).collect();
-        let (catalogue, ranges) = (RwLock::new(catalogue), RwLock::new(ranges));
+        let (catalogue, ranges) = (RwLock::new(catalogue).into(), RwLock::new(ranges).into());
         Media {
             log,
             geometry,

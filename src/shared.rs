@@ -45,7 +45,8 @@ impl<T: Tail> Shared<T> {
     ) -> Result<Commit> {
         let mut writer = self.turn();
         fill(&mut writer)?;
-        let commit = writer.publish(durability)?;
+        writer.publish(durability)?;
+        let commit = writer.committed();
         drop(writer);
         if durability > commit.reached { self.engine.reach(commit, durability) } else { Ok(commit) }
     }

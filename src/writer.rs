@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tierlog_tiers::sync::atomic::Ordering;
-use tierlog_tiers::tail::{Mapped, Tail};
+use tierlog_tiers::tail::{Fault, Mapped, Tail};
 
 use crate::config::WhenFull;
 use crate::durability::{Commit, Durability};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::frame::Dep;
-use crate::lane::{Core, Room, bump};
+use crate::lane::{Core, LaneState, Room, bump};
 use crate::mark;
 use crate::number::{Gsn, Lane, Lsn, Position, Stamp};
 use crate::ticket::Ticket;
@@ -61,7 +61,9 @@ impl<T: Tail> Writer<T> {
     /// cases nothing was appended and the batch is as it was. [`Error::Poisoned`], [`Error::Closed`].
     #[inline]
     pub fn append(&mut self, stream: u32, payload: &[u8]) -> Result<Lsn> {
-        self.make_room(payload.len())?;
+        if !self.has_room(payload.len()) {
+            self.make_room(payload.len())?;
+        }
         let engine = &*self.engine;
         let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
         let lsn = core.append(&engine.media.board, stream, payload);
@@ -95,22 +97,18 @@ impl<T: Tail> Writer<T> {
     }
 
     #[inline]
+    fn has_room(&mut self, len: usize) -> bool {
+        len as u64 <= self.engine.media.geometry.record_bytes_max() && self.core().make_room(len) == Room::Yes
+    }
+
+    #[cold]
     fn make_room(&mut self, len: usize) -> Result<()> {
-        let engine = &*self.engine;
+        let engine = self.engine.clone();
         let bytes_max = engine.media.geometry.record_bytes_max();
         if len as u64 > bytes_max {
             return Err(Error::TooLarge { what: "record", bytes: len as u64, bytes_max });
         }
-        let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
-        match core.make_room(len) {
-            Room::Yes => Ok(()),
-            room => self.wait_for_room(room, len),
-        }
-    }
-
-    #[cold]
-    fn wait_for_room(&mut self, mut room: Room, len: usize) -> Result<()> {
-        let engine = self.engine.clone();
+        let mut room = self.core().make_room(len);
         let (lane, board, since) = (self.lane(), &engine.media.board, engine.env.now());
         let drained_bytes = || engine.lane(lane).drain.run_bytes.load(Ordering::Relaxed);
         let (mut waited, drained_before) = (false, drained_bytes());
@@ -174,20 +172,22 @@ impl<T: Tail> Writer<T> {
     /// [`Error::NotKept`] for a level that this log cannot keep.
     #[inline]
     pub fn commit(&mut self, durability: Durability) -> Result<Commit> {
-        let commit = self.publish(durability)?;
-        if durability > commit.reached { self.engine.reach(commit, durability) } else { Ok(commit) }
+        self.publish(durability)?;
+        // Made where it is returned: a copy loads wider than what was stored, and that waits until the fence is over.
+        if durability <= self.reached() {
+            return Ok(self.committed());
+        }
+        self.engine.reach(self.committed(), durability)
     }
 
     /// Closes the batch for `durability`: what is left to be reached is not waited for.
-    #[inline]
-    pub(crate) fn publish(&mut self, durability: Durability) -> Result<Commit> {
+    #[inline(always)]
+    pub(crate) fn publish(&mut self, durability: Durability) -> Result<()> {
         if durability == Durability::Buffered {
             return self.commit_buffered();
         }
         self.engine.require(durability)?;
-        self.stamp()?;
-        let reached = if self.engine.visible_first() { Durability::Process } else { Durability::Power };
-        Ok(self.committed(reached))
+        self.stamp()
     }
 
     /// As [`commit`](Writer::commit), without waiting: the batch is closed and published, the ticket tells when
@@ -196,7 +196,8 @@ impl<T: Tail> Writer<T> {
     /// # Errors
     /// As for [`commit`](Writer::commit), as far as they are known now.
     pub fn submit(&mut self, durability: Durability) -> Result<Ticket> {
-        let commit = self.publish(durability)?;
+        self.publish(durability)?;
+        let commit = self.committed();
         if durability <= commit.reached {
             return Ok(Ticket::ready(&self.engine.env, commit));
         }
@@ -245,7 +246,7 @@ impl<T: Tail> Writer<T> {
         Ok(())
     }
 
-    fn commit_buffered(&mut self) -> Result<Commit> {
+    fn commit_buffered(&mut self) -> Result<()> {
         let engine = self.engine.clone();
         let half = engine.media.geometry.batch_bytes_max() / 2;
         let core = self.core();
@@ -253,21 +254,25 @@ impl<T: Tail> Writer<T> {
             core.close_unstamped(&engine.media.board);
         }
         if core.unstamped_bytes() > half {
-            return self.commit(Durability::Process);
+            return self.publish(Durability::Process);
         }
-        engine.lane(self.lane()).check(self.lane())?;
-        Ok(self.committed(Durability::Buffered))
+        engine.lane(self.lane()).check(self.lane())
     }
 
-    /// Stamps and publishes whatever is not.
-    #[inline]
+    /// Stamps and publishes whatever is not. In one function with its caller: each call saves registers, which are stores
+    /// behind the fence.
+    #[inline(always)]
     fn stamp(&mut self) -> Result<()> {
-        let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
-        self.engine.takes_commits(core.lane())?;
-        if !core.has_open_batch() && !core.has_unstamped() {
+        let core = self.core.as_ref().expect("a writer has its lane until it is dropped");
+        let nothing = !core.has_open_batch() && !core.has_unstamped();
+        let visible_first = self.engine.visible_first();
+        if nothing || visible_first || self.engine.lane(core.lane()).is_poisoned() {
+            self.engine.takes_commits(core.lane())?;
+        }
+        if nothing {
             return Ok(());
         }
-        if self.engine.visible_first() {
+        if visible_first {
             self.depend();
         }
         self.close_stamped()
@@ -287,7 +292,7 @@ impl<T: Tail> Writer<T> {
         self.deps = deps;
     }
 
-    #[inline]
+    #[inline(always)]
     fn close_stamped(&mut self) -> Result<()> {
         let engine = &*self.engine;
         let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
@@ -301,20 +306,36 @@ impl<T: Tail> Writer<T> {
                 state.check(core.lane())
             }
             Ok(None) => Err(engine.no_stamp()),
-            Err(fault) => {
-                state.poison(&fault.to_string());
-                Err(state.error(core.lane()))
-            }
+            Err(fault) => Err(faulted(state, core.lane(), &fault)),
         }
     }
 
+    /// What the last batch survives without anybody's waiting.
     #[inline]
-    fn committed(&self, reached: Durability) -> Commit {
+    fn reached(&self) -> Durability {
+        let core = self.core.as_ref().expect("a writer has its lane until it is dropped");
+        match () {
+            () if core.has_unstamped() => Durability::Buffered,
+            () if self.engine.visible_first() => Durability::Process,
+            () => Durability::Power,
+        }
+    }
+
+    /// What was done last.
+    #[inline]
+    pub(crate) fn committed(&self) -> Commit {
         let core = self.core.as_ref().expect("a writer has its lane until it is dropped");
         let at = core.closed();
         let end = Position { epoch: self.engine.epoch, lane: core.lane(), lsn: at };
-        Commit { at, stamp: Stamp { gsn: core.gsn(), end }, reached }
+        Commit { at, stamp: Stamp { gsn: core.gsn(), end }, reached: self.reached() }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn faulted(state: &LaneState, lane: Lane, fault: &Fault) -> Error {
+    state.poison(&fault.to_string());
+    state.error(lane)
 }
 
 impl<T: Tail> Drop for Writer<T> {

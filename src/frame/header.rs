@@ -77,6 +77,30 @@ pub(crate) struct Header {
     pub(crate) stream: u32,
 }
 
+/// A header as words: the first one, `len | crc32c`, validates the frame.
+pub(crate) type HeaderWords = [u64; HEADER_BYTES / 8];
+
+#[inline]
+pub(crate) fn header_words(len: u32, crc: u32, lsn: Lsn, gsn: Gsn, tail_word: u64) -> HeaderWords {
+    let mut words = [u64::from(len) | u64::from(crc) << 32, 0, 0, 0];
+    words[LSN_AT / 8] = lsn.0;
+    words[GSN_AT / 8] = gsn.0;
+    words[TAIL_AT / 8] = tail_word;
+    words
+}
+
+/// A header's last word, `kind | flags | epoch | stream`.
+#[inline]
+pub(crate) fn tail_word(kind: Kind, flags: u8, epoch: u16, stream: u32) -> u64 {
+    u64::from(kind as u8) | flag_bits(flags) | u64::from(epoch) << 16 | u64::from(stream) << 32
+}
+
+/// Flags where they lie in that word.
+#[inline]
+pub(crate) const fn flag_bits(flags: u8) -> u64 {
+    (flags as u64) << 8
+}
+
 impl Header {
     /// Decodes 32 bytes; `None` if they cannot be a header. Says nothing about the checksum.
     pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
@@ -97,26 +121,22 @@ impl Header {
         })
     }
 
-    /// The word `len | crc32c`, which validates the frame.
-    pub(crate) fn head_word(&self) -> u64 {
-        u64::from(self.len) | u64::from(self.crc) << 32
-    }
-
     /// The word `kind | flags | epoch | stream`.
     pub(crate) fn tail_word(&self) -> u64 {
-        u64::from(self.kind as u8)
-            | u64::from(self.flags) << 8
-            | u64::from(self.epoch) << 16
-            | u64::from(self.stream) << 32
+        tail_word(self.kind, self.flags, self.epoch, self.stream)
+    }
+
+    /// The whole header as words.
+    pub(crate) fn words(&self) -> HeaderWords {
+        header_words(self.len, self.crc, self.lsn, self.gsn, self.tail_word())
     }
 
     /// The whole header as bytes.
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        bytes[..LSN_AT].copy_from_slice(&self.head_word().to_le_bytes());
-        bytes[LSN_AT..GSN_AT].copy_from_slice(&self.lsn.0.to_le_bytes());
-        bytes[GSN_AT..TAIL_AT].copy_from_slice(&self.gsn.0.to_le_bytes());
-        bytes[TAIL_AT..].copy_from_slice(&self.tail_word().to_le_bytes());
+        for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(self.words()) {
+            *bytes = word.to_le_bytes();
+        }
         bytes
     }
 

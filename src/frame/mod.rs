@@ -10,9 +10,12 @@ mod seal;
 mod verify;
 
 pub(crate) use deps::{Dep, decode_deps, deps_frame_bytes_max, encode_deps};
-pub(crate) use header::{FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, frame_bytes};
+pub(crate) use header::{
+    FENCED, FIRST, HEADER_BYTES, Header, HeaderWords, Kind, LAST, flag_bits, frame_bytes, header_words,
+    tail_word,
+};
 pub(crate) use pad::pad;
-pub(crate) use seal::{Partial, Seal};
+pub(crate) use seal::{Partial, Seal, Sum};
 pub(crate) use verify::{Bad, peek, verify, verify_in_place};
 
 #[cfg(test)]

@@ -24,6 +24,10 @@ pub(crate) struct Seal {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Partial(Crc32c);
 
+/// The same without what the processor can do: [`Seal::finish`] knows that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sum(u32);
+
 impl Seal {
     pub(crate) fn new(log: LogId, lane: Lane, epoch: Epoch, incarnation: Incarnation) -> Self {
         let seed = Crc32c::new()
@@ -54,6 +58,12 @@ impl Seal {
         self.seed.framed(before, body, after)
     }
 
+    /// The checksum of which so much is known, ended with the header's last word and the stamp.
+    #[inline]
+    pub(crate) fn finish(&self, sum: Sum, tail_word: u64, gsn: Gsn) -> u32 {
+        Partial(self.seed.resumed(sum.0)).finish(tail_word, gsn)
+    }
+
     /// Starts a frame whose body is not covered (filler, pad).
     #[inline]
     pub(crate) fn over_header(&self, lsn: Lsn, len: u32) -> Partial {
@@ -62,6 +72,12 @@ impl Seal {
 }
 
 impl Partial {
+    /// What to keep of it: half a word.
+    #[inline]
+    pub(crate) fn sum(self) -> Sum {
+        Sum(self.0.register())
+    }
+
     /// Folds in a body of which only this is known: the sums before and behind it over all that it stands in.
     pub(crate) fn through(self, before: Crc32c, behind: Crc32c, bytes: u64) -> Self {
         Partial(self.0.through(before, behind, bytes))

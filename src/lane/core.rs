@@ -10,11 +10,11 @@
 
 use tierlog_tiers::tail::{Fault, TailLane};
 
-use super::ring::Ring;
+use super::ring::{Ring, words};
 use crate::board::{Board, Water};
 use crate::frame::{
-    Dep, FENCED, FIRST, HEADER_BYTES, Header, Kind, LAST, Partial, Seal, deps_frame_bytes_max, encode_deps,
-    frame_bytes,
+    Dep, FENCED, FIRST, HEADER_BYTES, Kind, LAST, Partial, Seal, Sum, deps_frame_bytes_max, encode_deps,
+    flag_bits, frame_bytes, header_words, tail_word,
 };
 use crate::geometry::Geometry;
 use crate::number::{Gsn, LINE_BYTES, Lane, Lsn};
@@ -23,29 +23,35 @@ use crate::order::Order;
 const LINE: usize = LINE_BYTES as usize;
 static ZEROS: [u8; LINE] = [0; LINE];
 
-/// The payload bytes in a frame's first line.
-type Head = [u8; LINE - HEADER_BYTES];
+/// Words of a line.
+const WORDS: usize = LINE / 8;
+/// The payload's words in a frame's first line.
+type Head = [u64; (LINE - HEADER_BYTES) / 8];
 
-/// A frame whose payload is stored and whose header is not.
+/// A frame whose payload is stored and whose header is not; it ends where the ring goes on. In few words: what is stored
+/// between two fences waits for the first one in a buffer that is soon full.
 #[derive(Debug)]
 struct Pending {
-    at: usize,
-    header: Header,
-    partial: Partial,
-    /// Its other lines went past the cache, and this is what shares the first one with the header.
-    head: Option<Head>,
+    len: u32,
+    sum: Sum,
+    tail_word: u64,
+    /// Its other lines went past the cache: what shares the first one with the header is [`Core::head`].
+    streamed: bool,
 }
 
-/// The batch that is being built.
+/// The batch that is being built. Two halves of a word: LLVM clears seven bytes by two stores that overlap, and a load of
+/// what both hold waits until the fence before them is over.
 #[derive(Debug, Clone, Copy, Default)]
 struct Open {
     frames: u32,
-    /// Whether one of its headers was stored: then its LSNs are spent.
-    stored: bool,
-    /// Whether its deps frame, or its abort frame, was appended: a retry after an error appends no other.
-    has_deps: bool,
-    has_abort: bool,
+    done: u32,
 }
+
+/// One of its headers was stored: then its LSNs are spent.
+const STORED: u32 = 1;
+/// Its deps frame, or its abort frame, was appended: a retry after an error appends no other.
+const HAS_DEPS: u32 = 2;
+const HAS_ABORT: u32 = 4;
 
 /// Whether a frame can be appended now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,17 +65,19 @@ pub(crate) enum Room {
     TooLarge,
 }
 
-/// The writing side of a lane. One thread at a time; it moves between threads only while no batch is open.
+/// The writing side of a lane. One thread at a time; it moves between threads only while no batch is open. On lines of its
+/// own: nothing else that is stored lies beside it.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Core<M> {
     ring: Ring<M>,
     lane: Lane,
     seal: Seal,
     pending: Option<Pending>,
+    head: Head,
     open: Open,
-    /// Everything below is fenced (power-safe tails).
-    fenced: Lsn,
-    /// Start of the batches closed without a stamp, equal to the last stamped end while there are none.
+    /// Start of the batches closed without a stamp, equal to the last stamped end while there are none. On a power-safe
+    /// tail everything below is fenced.
     unstamped: Lsn,
     /// End of the last closed batch.
     closed: Lsn,
@@ -100,8 +108,8 @@ impl<M: TailLane> Core<M> {
             lane,
             seal,
             pending: None,
+            head: Head::default(),
             open: Open::default(),
-            fenced: lsn,
             unstamped: lsn,
             closed: lsn,
             gsn,
@@ -180,7 +188,7 @@ impl<M: TailLane> Core<M> {
         self.ring.memory.store(at + end, &ZEROS[..frame_bytes(payload.len()) - end]);
     }
 
-    /// All lines but the first past the cache; what shares the first with the header goes with that.
+    /// All lines but the first past the cache; what shares that with the header is kept, to go with it.
     #[inline]
     fn stream(&mut self, at: usize, payload: &[u8]) -> Head {
         let (first, rest) = payload.split_at(payload.len().min(LINE - HEADER_BYTES));
@@ -189,13 +197,9 @@ impl<M: TailLane> Core<M> {
             self.ring.memory.stream(at + LINE, lines);
         }
         if !last.is_empty() {
-            let mut line = [0; LINE];
-            line[..last.len()].copy_from_slice(last);
-            self.ring.memory.stream(at + LINE + lines.len(), &line);
+            self.ring.memory.stream_line(at + LINE + lines.len(), words::<WORDS>(last).map(u64::to_le));
         }
-        let mut head = [0; LINE - HEADER_BYTES];
-        head[..first.len()].copy_from_slice(first);
-        head
+        words(first)
     }
 
     /// Where the next payload will lie, for a caller that builds it in place. There must be room.
@@ -232,46 +236,50 @@ impl<M: TailLane> Core<M> {
         let lsn = self.ring.lsn;
         let first = self.open.frames == 0;
         if first {
-            self.open = Open::default();
+            self.open = Open { frames: 1, done: 0 };
         } else {
             self.seal_pending(board, 0, Gsn(0));
+            self.open.frames += 1;
         }
-        self.open.frames += 1;
-        let flags = if first { FIRST } else { 0 };
-        let (epoch, len) = (self.seal.epoch, len as u32);
-        let header = Header { len, crc: 0, lsn, gsn: Gsn(0), kind, flags, epoch, stream };
-        let bytes = header.frame_bytes();
-        self.pending = Some(Pending { at: self.ring.at, header, partial, head });
-        self.ring.pass(bytes);
+        let streamed = head.is_some();
+        if let Some(head) = head {
+            // The frame before has taken its own.
+            self.head = head;
+        }
+        let tail_word = tail_word(kind, if first { FIRST } else { 0 }, self.seal.epoch, stream);
+        self.pending = Some(Pending { len: len as u32, sum: partial.sum(), tail_word, streamed });
+        self.ring.pass(frame_bytes(len));
         lsn
     }
 
     /// Completes the held-back header and starts the write-back of its frame.
-    #[inline]
     fn seal_pending(&mut self, board: &Board, flags: u8, gsn: Gsn) {
-        let Some(Pending { at, mut header, partial, head }) = self.pending.take() else { return };
-        header.flags |= flags;
-        if header.is(FIRST) {
-            let stable = if self.visible_first { board.water(self.lane, Water::Stable) } else { self.fenced };
-            if stable == header.lsn {
-                header.flags |= FENCED;
+        self.seal_here(board, flags, gsn);
+    }
+
+    /// The same without a call, for a commit of one record.
+    #[inline(always)]
+    fn seal_here(&mut self, board: &Board, flags: u8, gsn: Gsn) {
+        let Some(Pending { len, sum, mut tail_word, streamed }) = self.pending.take() else { return };
+        let bytes = frame_bytes(len as usize);
+        let (at, lsn) = (self.ring.at - bytes, Lsn(self.ring.lsn.0 - bytes as u64));
+        tail_word |= flag_bits(flags);
+        if tail_word & flag_bits(FIRST) != 0 {
+            let stable =
+                if self.visible_first { board.water(self.lane, Water::Stable) } else { self.unstamped };
+            if stable == lsn {
+                tail_word |= flag_bits(FENCED);
             }
         }
-        header.gsn = gsn;
-        header.crc = partial.finish(header.tail_word(), gsn);
-        self.open.stored = true;
-        match head {
+        let words = header_words(len, self.seal.finish(sum, tail_word, gsn), lsn, gsn, tail_word);
+        self.open.done |= STORED;
+        if streamed {
             // One aligned line, stored by whole words: the checksum tells whether all of it arrived.
-            Some(head) => {
-                let mut line = [0; LINE];
-                line[..HEADER_BYTES].copy_from_slice(&header.encode());
-                line[HEADER_BYTES..].copy_from_slice(&head);
-                self.ring.memory.stream(at, &line);
-            }
-            None => {
-                self.ring.put(at, &header);
-                self.ring.memory.flush(at, header.frame_bytes());
-            }
+            let ([a, b, c, d], [e, f, g, h]) = (words, self.head);
+            self.ring.memory.stream_line(at, [a, b, c, d, e, f, g, h].map(u64::to_le));
+        } else {
+            self.ring.put(at, words);
+            self.ring.memory.flush(at, bytes);
         }
     }
 
@@ -304,43 +312,42 @@ impl<M: TailLane> Core<M> {
 
     /// Closes the batch with a stamp and publishes it, fenced before where the tail is power-safe. `None`: the log is
     /// shut, nothing was published.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn close_stamped(&mut self, board: &Board, order: &Order) -> Result<Option<Gsn>, Fault> {
-        let membarrier = order.has_membarrier();
-        self.turn += 1;
-        board.mark(self.lane, self.turn, membarrier);
+        let line = board.writer_line(self.lane);
+        line.mark(self.turn + 1, order.has_membarrier());
         let drawn = order.draw(board, self.gsn);
         let published = match drawn {
             None => Ok(None),
             Some(gsn) => {
-                self.seal_pending(board, LAST, gsn);
+                self.seal_here(board, LAST, gsn);
                 // A lane of an ordinary tail fences for nothing, and looks at the fault flag.
                 self.ring.memory.fence().map(|()| {
                     self.gsn = gsn;
-                    board.publish(self.lane, self.ring.lsn);
+                    line.publish(self.ring.lsn);
                     drawn
                 })
             }
         };
-        self.turn += 1;
-        board.unmark(self.lane, self.turn);
+        self.turn += 2;
+        line.unmark(self.turn);
         if let Ok(Some(_)) = published {
             let end = self.ring.lsn;
             self.open = Open::default();
-            (self.closed, self.fenced, self.unstamped) = (end, end, end);
+            (self.closed, self.unstamped) = (end, end);
         }
         published
     }
 
     /// Makes the batch end in a deps frame, also when there is nothing else in it: a stamp for what came before.
     pub(crate) fn append_deps(&mut self, board: &Board, deps: &[Dep]) {
-        if self.open.has_deps {
+        if self.open.done & HAS_DEPS != 0 {
             return;
         }
         let mut body = std::mem::take(&mut self.deps_body);
         encode_deps(deps, &mut body);
         self.append_own(board, Kind::Deps, &body);
-        self.open.has_deps = true;
+        self.open.done |= HAS_DEPS;
         self.deps_body = body;
     }
 
@@ -366,17 +373,18 @@ impl<M: TailLane> Core<M> {
 
     /// Takes the open batch back. True if its LSNs are spent: an abort frame was appended, which has to be stamped.
     pub(crate) fn abandon(&mut self, board: &Board) -> bool {
-        if !self.open.stored {
+        if self.open.done & STORED == 0 {
             if let Some(pending) = self.pending.take() {
-                self.ring.at = pending.at;
-                self.ring.lsn = pending.header.lsn;
+                let bytes = frame_bytes(pending.len as usize);
+                self.ring.at -= bytes;
+                self.ring.lsn.0 -= bytes as u64;
             }
             self.open = Open::default();
             return false;
         }
-        if !self.open.has_abort {
+        if self.open.done & HAS_ABORT == 0 {
             self.append_own(board, Kind::Abort, &[]);
-            self.open.has_abort = true;
+            self.open.done |= HAS_ABORT;
         }
         true
     }

@@ -8,7 +8,7 @@ use tierlog_tiers::tail::TailLane;
 
 use crate::board::Board;
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::frame::{HEADER_BYTES, Header, Kind, Seal};
+use crate::frame::{HEADER_BYTES, Header, HeaderWords, Kind, Seal};
 use crate::geometry::Geometry;
 use crate::number::{Gsn, Lane, Lsn};
 
@@ -90,18 +90,18 @@ impl<M: TailLane> Ring<M> {
         };
         header.crc = seal.over_header(header.lsn, header.len).finish(header.tail_word(), header.gsn);
         let at = self.at;
-        self.put(at, &header);
+        self.put(at, header.words());
         self.memory.flush(at, HEADER_BYTES);
         self.pass(rest);
     }
 
     /// Stores a header, the word that validates the frame last.
     #[inline]
-    pub(crate) fn put(&mut self, at: usize, header: &Header) {
-        self.memory.store_word(at + 8, header.lsn.0);
-        self.memory.store_word(at + 16, header.gsn.0);
-        self.memory.store_word(at + 24, header.tail_word());
-        self.memory.store_word(at, header.head_word());
+    pub(crate) fn put(&mut self, at: usize, [validating, rest @ ..]: HeaderWords) {
+        for (at, word) in (at + 8..).step_by(8).zip(rest) {
+            self.memory.store_word(at, word);
+        }
+        self.memory.store_word(at, validating);
     }
 
     /// Moves behind a frame.
@@ -110,4 +110,18 @@ impl<M: TailLane> Ring<M> {
         self.at += bytes;
         self.lsn = Lsn(self.lsn.0 + bytes as u64);
     }
+}
+
+/// `bytes` as words, with zeros behind.
+#[inline]
+pub(super) fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
+    let (whole, rest) = bytes.as_chunks::<8>();
+    let mut words = [0; N];
+    for (word, bytes) in words.iter_mut().zip(whole) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    if let Some(word) = words.get_mut(whole.len()) {
+        *word = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    }
+    words
 }

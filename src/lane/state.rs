@@ -63,6 +63,7 @@ impl LaneState {
     }
 
     #[cold]
+    #[inline(never)]
     pub(crate) fn error(&self, lane: Lane) -> Error {
         let cause = self.cause.get().cloned().unwrap_or_else(|| "unknown".into());
         Error::Poisoned { lane, cause }

@@ -1,5 +1,5 @@
-//! Instructions of one append + commit at `Power` on an emulated tail, counted by callgrind: a figure that no neighbour
-//! disturbs.
+//! Instructions and stores of one append + commit at `Power` on an emulated tail, counted by callgrind: figures that no
+//! neighbour disturbs. Stores count by themselves (docs/decisions/0009).
 //!
 //! Runs itself under valgrind, which knows CLFLUSH and not CLWB: one line of the frame costs one instruction either way.
 
@@ -42,17 +42,18 @@ fn main() -> Result<(), Failure> {
     println!("{}", emulated::SURVIVES);
     for size in &args.sizes {
         for lanes in &args.lanes {
-            let per_commit = count(&args, *size, *lanes)? as f64 / args.commits as f64;
+            let [instructions, stores] = count(&args, *size, *lanes)?.map(|n| n as f64 / args.commits as f64);
             println!(
-                "{size:>6} B, {lanes:>4} lanes: {per_commit:.1} instructions per append + commit(Power)"
+                "{size:>6} B, {lanes:>4} lanes: {instructions:.1} instructions, {stores:.1} of which store, per append + \
+                 commit(Power)"
             );
         }
     }
     Ok(())
 }
 
-/// Instructions inside [`counted_commits`], as callgrind says.
-fn count(args: &Args, size: usize, lanes: u32) -> Result<u64, Failure> {
+/// Instructions and stores inside [`counted_commits`], as callgrind says.
+fn count(args: &Args, size: usize, lanes: u32) -> Result<[u64; 2], Failure> {
     let dir = tempfile::tempdir()?;
     let out = args
         .keep
@@ -60,7 +61,12 @@ fn count(args: &Args, size: usize, lanes: u32) -> Result<u64, Failure> {
         .unwrap_or_else(|| dir.path().to_path_buf())
         .join(format!("callgrind.{size}.{lanes}"));
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--collect-atstart=no", "--toggle-collect=*counted_commits*"])
+        .args([
+            "--tool=callgrind",
+            "--cache-sim=yes",
+            "--collect-atstart=no",
+            "--toggle-collect=*counted_commits*",
+        ])
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(std::env::current_exe()?)
         .args(["--counted", "--sizes", &size.to_string(), "--lanes", &lanes.to_string()])
@@ -72,8 +78,12 @@ fn count(args: &Args, size: usize, lanes: u32) -> Result<u64, Failure> {
         return Err(format!("valgrind: {}\n{text}", output.status).into());
     }
     let collected = text.lines().find_map(|line| line.split_once("Collected :"));
-    let (_, number) = collected.ok_or_else(|| format!("valgrind says no \"Collected\":\n{text}"))?;
-    Ok(number.trim().parse()?)
+    let (_, numbers) = collected.ok_or_else(|| format!("valgrind says no \"Collected\":\n{text}"))?;
+    // Instructions, loads, stores, and what of them misses a simulated cache.
+    let numbers: Vec<&str> = numbers.split_whitespace().collect();
+    let number =
+        |nth: usize| numbers.get(nth).ok_or("valgrind says too little")?.parse().map_err(Failure::from);
+    Ok([number(0)?, number(2)?])
 }
 
 fn run(size: usize, lanes: u32, commits: u64) -> Result<(), Failure> {

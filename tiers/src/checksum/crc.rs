@@ -83,6 +83,20 @@ impl Crc32c {
         Self { state: shifted(self.state ^ before.state, bytes) ^ behind.state, ..self }
     }
 
+    /// All that there is to it, to be [`resumed`](Crc32c::resumed).
+    #[inline]
+    #[must_use]
+    pub fn register(self) -> u32 {
+        self.state
+    }
+
+    /// The one whose [`register`](Crc32c::register) that was.
+    #[inline]
+    #[must_use]
+    pub fn resumed(self, register: u32) -> Self {
+        Self { state: register, ..self }
+    }
+
     /// The checksum of all that was folded: the standard value, 0xE306_9283 for `b"123456789"`.
     #[inline]
     #[must_use]

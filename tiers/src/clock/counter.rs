@@ -92,7 +92,7 @@ impl Tsc {
     /// LFENCE first: RDTSC alone may run before earlier loads, and a thread that has read another's time would get a
     /// lower one (10 ns cheaper, and wrong).
     #[inline(always)]
-    fn ticks(self) -> u64 {
+    pub(super) fn ticks(self) -> u64 {
         let (low, high): (u64, u64);
         // SAFETY: every x86-64 has both instructions; they write RAX and RDX only. Memory is not declared untouched,
         // so the compiler moves no access across.
@@ -114,7 +114,7 @@ impl Tsc {
         None
     }
 
-    fn ticks(self) -> u64 {
+    pub(super) fn ticks(self) -> u64 {
         match self {}
     }
 }

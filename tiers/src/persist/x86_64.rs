@@ -218,12 +218,27 @@ unsafe fn stream_avx(to: *mut u8, bytes: &[u8]) {
 /// As for [`Nt::stream`].
 unsafe fn stream_movnti(to: *mut u8, bytes: &[u8]) {
     for (i, word) in bytes.as_chunks::<8>().0.iter().enumerate() {
-        let word = u64::from_ne_bytes(*word);
         // SAFETY: the target word lies in the caller's range.
-        unsafe {
-            asm!("movnti [{}], {}", in(reg) to.add(i * 8), in(reg) word, options(nostack, preserves_flags));
-        }
+        unsafe { movnti(to.add(i * 8), u64::from_ne_bytes(*word)) };
     }
+}
+
+/// # Safety
+/// `to` starts a line of writable memory, owned by the caller.
+#[inline]
+pub(super) unsafe fn stream_line(to: *mut u8, words: [u64; LINE / 8]) {
+    for (i, word) in words.into_iter().enumerate() {
+        // SAFETY: the target word lies in the caller's line.
+        unsafe { movnti(to.add(i * 8), word) };
+    }
+}
+
+/// # Safety
+/// `to` is writable, on a multiple of 8, owned by the caller.
+#[inline(always)]
+unsafe fn movnti(to: *mut u8, word: u64) {
+    // SAFETY: part of every x86-64; the target is the caller's.
+    unsafe { asm!("movnti [{}], {}", in(reg) to, in(reg) word, options(nostack, preserves_flags)) };
 }
 
 #[inline]

@@ -153,6 +153,17 @@ impl TailLane for MappedLane {
     }
 
     #[inline]
+    fn stream_line(&mut self, at: usize, words: [u64; LINE / 8]) {
+        assert!(at.is_multiple_of(LINE), "stream of a partial cache line");
+        let to = self.range(at, LINE);
+        match self.how {
+            // SAFETY: as for `stream`.
+            How::Lines(persist) => unsafe { persist.stream_line(to, words) },
+            How::Page | How::File => self.stream(at, words.map(u64::to_ne_bytes).as_flattened()),
+        }
+    }
+
+    #[inline]
     fn store_word(&mut self, at: usize, word: u64) {
         assert!(at.is_multiple_of(8), "a word lies on a multiple of 8");
         let to = self.range(at, 8);

@@ -117,6 +117,11 @@ fn what_is_stored_is_read(place: &impl Place) {
         assert_eq!(read(&*view, 4096 + at as u64, len), bytes);
         assert_eq!(lane.bytes(at, len), bytes);
     }
+    let words: Vec<u64> =
+        pattern(64, 5).as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    lane.stream_line(192, words.try_into().unwrap());
+    lane.fence().unwrap();
+    assert_eq!(read(&*view, 4096 + 192, 64), pattern(64, 5));
     lane.store_word(72, 0x0102_0304_0506_0708);
     assert_eq!(read(&*tail, 4096 + 72, 8), [8, 7, 6, 5, 4, 3, 2, 1]);
     assert_eq!(read(&*tail, 0, 4096), [0; 4096], "nothing before the lane");
@@ -164,6 +169,8 @@ fn nothing_goes_out_of_bounds(place: &impl Place) {
     assert!(panics(|| lane.store(4090, &[0; 7])));
     assert!(panics(|| lane.stream(4096, &[0; 64])));
     assert!(panics(|| lane.stream(32, &[0; 64])), "not on a line");
+    assert!(panics(|| lane.stream_line(4096, [0; 8])));
+    assert!(panics(|| lane.stream_line(32, [0; 8])), "not on a line");
     assert!(panics(|| lane.store_word(4092, 1)));
     assert!(panics(|| lane.store_word(4, 1)), "not on a word");
     assert!(panics(|| lane.flush(4096, 1)));
