@@ -175,7 +175,7 @@ pub enum Error {
     /// The configuration cannot be carried out.
     #[error("{0}")]
     Config(String),
-    /// An open stopped before anything was written; see [`Refusal`].
+    /// An open stopped; see [`Refusal`], and [`Log::open`](crate::Log::open) for what was written by then.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// Bytes that count are damaged or missing, and no other tier has them.

@@ -54,8 +54,14 @@ impl Log {
     /// Cost: reads each lane from its last watermark, a ring at most.
     ///
     /// # Errors
-    /// [`Error::Locked`] naming the owner; [`Error::Refused`] where going on needs an explicit word; [`Error::Corrupt`];
-    /// [`Error::Config`]; I/O errors. In all these cases but an I/O error half way nothing was written.
+    /// Before anything of the log is changed: [`Error::Locked`] naming the owner; [`Error::Refused`] where going on needs an
+    /// explicit word; [`Error::Corrupt`]; [`Error::Config`], also where the open record has no room for another open
+    /// (`last_open` opens it once more); [`Error::Archive`] from a store that fails, after ten seconds of asking again.
+    ///
+    /// Half way: [`Error::NoRoom`] where NVMe has no room, or the process no descriptor, for what was accepted;
+    /// [`Error::Corrupt`] where that reads back wrong; I/O errors. The archive is claimed last: where that fails, by
+    /// [`Error::Archive`] or [`Error::Refused`], a new epoch is in the open record and lost tails are made anew. Nothing
+    /// that was accepted is lost: the next open recovers it as after a crash.
     pub fn open(config: Config) -> Result<(Log, Recovered)> {
         Log::open_on(Arc::new(Machine::detect()), config)
     }
