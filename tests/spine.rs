@@ -132,6 +132,40 @@ fn an_aborted_batch_is_never_read() {
 }
 
 #[test]
+fn a_writer_that_panics_takes_its_batch_back_and_frees_its_lane() {
+    for medium in MEDIA {
+        let dir = tempfile::tempdir().unwrap();
+        let config = small(dir.path(), medium);
+        let (log, _) = Log::open(config.clone()).unwrap();
+        let died = std::thread::scope(|scope| scope.spawn(|| panics_inside_a_batch(&log)).join());
+        assert!(died.is_err());
+        let mut writers = [log.writer().unwrap(), log.writer().unwrap()];
+        for writer in &mut writers {
+            writer.append(0, b"kept too").unwrap();
+            writer.commit(Durability::Power).unwrap();
+        }
+        let before = all(&log);
+        let kept: Vec<&[u8]> = before.iter().map(|(_, _, bytes)| &bytes[..]).collect();
+        assert_eq!(kept, [&b"kept"[..], b"kept too", b"kept too"], "{medium:?}");
+        drop(writers);
+        log.close().unwrap();
+        let (log, _) = Log::open(config).unwrap();
+        assert_eq!(all(&log), before, "{medium:?}");
+        log.close().unwrap();
+    }
+}
+
+fn panics_inside_a_batch(log: &Log) {
+    let mut writer = log.writer().unwrap();
+    writer.append(0, b"kept").unwrap();
+    writer.commit(Durability::Power).unwrap();
+    // One whose header is stored, and one whose header is held back.
+    writer.append(0, b"taken back").unwrap();
+    writer.append(0, b"taken back").unwrap();
+    panic!("on purpose");
+}
+
+#[test]
 fn limits_are_errors_that_leave_the_writer_unharmed() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _) = Log::open(small(dir.path(), Medium::Emulated)).unwrap();
