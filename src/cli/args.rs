@@ -30,8 +30,13 @@ Examples:
   tierlog follow --dir /srv/log --json            beside the process that appends
   tierlog verify --dir /srv/log                   every byte of every tier
 
-Exit status: 0 done, 1 failed, 2 wrong command line or configuration, 3 verify found damage (doctor: something
-to mend), 4 the level asked for cannot be kept on this machine.";
+Exit status: 0 done
+             1 failed
+             2 wrong command line or configuration; every lane has its writer
+             3 verify: damage; repair: damage that no tier can mend; doctor: something to mend;
+               bench compare: something got worse
+             4 the level asked for cannot be kept here; probe-store: the store cannot keep two owners apart;
+               doctor: what is promised may not be kept";
 
 /// A write-ahead log for people who cannot afford an fsync.
 #[derive(Debug, Parser)]

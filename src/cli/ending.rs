@@ -8,18 +8,18 @@ use crate::error::Error;
 /// What a command comes to.
 pub(super) type Outcome = Result<Status, Failure>;
 
-/// Exit statuses.
+/// Exit statuses; what each command means by them is in the help of `tierlog` (`args`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     /// All was done.
     Done = 0,
     /// It could not be done.
     Failed = 1,
-    /// The command line or the configuration is wrong.
+    /// The command line or the configuration is wrong, or every lane has its writer.
     Usage = 2,
-    /// `verify` found damage, `doctor` something to mend, `bench compare` something worse.
+    /// It was done, and something was found: damage, or what else the command looks for.
     Damage = 3,
-    /// The level asked for cannot be kept on this machine.
+    /// A level cannot be kept here.
     NotKept = 4,
 }
 

@@ -15,8 +15,7 @@ use super::{
 
 /// Runs `tierlog` with these arguments, the program's name first.
 ///
-/// The exit status is 0 when done, 1 when it failed, 2 for a wrong command line or configuration, 3 when `verify` found
-/// damage or `doctor` something to mend, 4 when the level asked for cannot be kept on this machine.
+/// The exit status is one of those that `tierlog --help` lists (docs/OPERATIONS.md has the same list).
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,

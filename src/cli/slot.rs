@@ -18,6 +18,25 @@ Examples:
   tierlog slot --dir /srv/log advance billing --at-mark invoiced
   tierlog slot --dir /srv/log drop billing";
 
+const LIST_EXAMPLES: &str = "\
+Examples:
+  tierlog slot list --dir /srv/log
+  tierlog slot list --json | jq -r 'select(.broken != null) | .name'";
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  tierlog slot create billing --dir /srv/log                        holds back whatever it has not read
+  tierlog slot create billing --bytes-max 10G --ms-max 86400000     10 GiB at most, and a day standing still";
+
+const ADVANCE_EXAMPLES: &str = "\
+Examples:
+  tierlog slot advance billing --dir /srv/log --at-mark invoiced
+  tierlog slot advance billing --at 0:1@4096,1:1@128";
+
+const DROP_EXAMPLES: &str = "\
+Examples:
+  tierlog slot drop billing --dir /srv/log";
+
 /// Lists, makes, advances and drops slots: names under which consumers hold trimming back
 ///
 /// A slot keeps what its consumer has not read yet, over restarts, until it is advanced (Slot::advance), dropped, or broken
@@ -33,12 +52,14 @@ pub(super) struct SlotArgs {
 #[derive(Debug, Subcommand)]
 enum SlotCommand {
     /// Every slot, where it stands, what it holds back, and whether it is broken
+    #[command(after_help = LIST_EXAMPLES)]
     List {
         /// A JSON object a line
         #[arg(long)]
         json: bool,
     },
     /// Makes a slot that stands at the oldest record
+    #[command(after_help = CREATE_EXAMPLES)]
     Create {
         /// Its name, 1 to 64 bytes
         name: String,
@@ -50,6 +71,7 @@ enum SlotCommand {
         ms_max: u64,
     },
     /// Moves a slot up: what lies before has been read. Never back
+    #[command(after_help = ADVANCE_EXAMPLES)]
     Advance {
         /// Its name
         name: String,
@@ -57,6 +79,7 @@ enum SlotCommand {
         at: CutAt,
     },
     /// Takes a slot away
+    #[command(after_help = DROP_EXAMPLES)]
     Drop {
         /// Its name
         name: String,

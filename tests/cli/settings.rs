@@ -2,8 +2,35 @@
 
 use crate::tierlog::{Place, run, tierlog};
 
-const COMMANDS: [&str; 9] =
-    ["append", "cat", "follow", "info", "verify", "restore", "demo", "completions", "man"];
+const COMMANDS: [&str; 18] = [
+    "append",
+    "cat",
+    "follow",
+    "info",
+    "ls",
+    "dump",
+    "verify",
+    "mark",
+    "slot",
+    "checkpoint",
+    "repair",
+    "restore",
+    "probe-store",
+    "bench",
+    "demo",
+    "doctor",
+    "completions",
+    "man",
+];
+
+const SUBCOMMANDS: [[&str; 2]; 6] = [
+    ["bench", "compare"],
+    ["bench", "report"],
+    ["slot", "list"],
+    ["slot", "create"],
+    ["slot", "advance"],
+    ["slot", "drop"],
+];
 
 #[test]
 fn a_wrong_configuration_names_file_and_line() {
@@ -68,6 +95,11 @@ fn help_has_examples_and_the_manual_every_command() {
         assert!(help.contains("Examples:") && help.contains(&format!("  tierlog {command}")), "{help}");
         let page = run(tierlog().args(["man", command]), b"").text();
         assert!(page.contains(&format!(".TH tierlog-{command} 1")) && page.contains("Examples:"), "{page}");
+    }
+    for [command, subcommand] in SUBCOMMANDS {
+        let help = run(tierlog().args([command, subcommand, "--help"]), b"").text();
+        let example = format!("  tierlog {command} {subcommand}");
+        assert!(help.contains("Examples:") && help.contains(&example), "{help}");
     }
     let page = run(tierlog().arg("man"), b"").text();
     assert!(page.contains(".TH tierlog 1") && page.contains("tierlog\\-append(1)"), "{page}");

@@ -27,7 +27,7 @@ Examples:
 Results are kept in bench-results/HOST/DATE/ (--out DIR: there): results.json, results.csv, report.html, and
 equivalent.fio, which measures the raw ways with fio for a cross-check. What is there already is never overwritten.
 
-Exit status: 0 done, 1 nothing could be measured, 2 wrong command line or job file; compare: 3 something got worse.";
+Exit status: as of every command (tierlog --help); 1 also where nothing could be measured.";
 
 /// Measures what this machine can do as a home for a log: the memory, the disk, and what tierlog makes of them
 ///

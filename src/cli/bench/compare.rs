@@ -8,11 +8,18 @@ use crate::bench::run::kept;
 use crate::cli::ending::{Failure, Outcome, Status};
 use crate::cli::output;
 
+const EXAMPLES: &str = "\
+Examples:
+  tierlog bench compare before/ after/                    what got better or worse, beyond 5 percent and the noise
+  tierlog bench compare before/ after/ --threshold 3      smaller changes too
+  tierlog bench compare before/ after/ --all              what stayed the same as well";
+
 /// Says what got better or worse from one run to another, beyond the noise of both
 ///
 /// Figures are held against each other only at the same point, on the same medium, at the same promise. Exit status 3 if
 /// anything got worse.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct CompareArgs {
     /// Results before: results.json, or its directory
     #[arg(value_hint = clap::ValueHint::AnyPath)]

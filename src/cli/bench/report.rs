@@ -8,8 +8,14 @@ use crate::bench::run::kept;
 use crate::cli::ending::{Failure, Outcome, Status};
 use crate::cli::output;
 
+const EXAMPLES: &str = "\
+Examples:
+  tierlog bench report after/ > after.html
+  tierlog bench report after/results.json --to after.html      refuses a file that is there already";
+
 /// Makes the page of a run from its results: one HTML file that opens offline
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct ReportArgs {
     /// results.json, or its directory
     #[arg(value_hint = clap::ValueHint::AnyPath)]

@@ -68,6 +68,7 @@ fn write(
 ) -> Result<Latencies, Failure> {
     let mut writer = log.writer()?;
     let until = Instant::now() + time_max;
+    // The receiver waits for this very word: it is there.
     let _ = taken.send(());
     let mut latencies = Latencies::new();
     for number in 0..records_max {

@@ -19,7 +19,8 @@ Examples:
   tierlog doctor /srv/log --tail /mnt/pmem0/tail          its tail elsewhere
   tierlog doctor /srv/log --json | jq '.[] | select(.verdict != \"ok\")'
 
-Exit status: 0 nothing to mend (advice at most), 3 something to mend, 4 what is promised may not be kept.";
+Exit status: 0 nothing to mend (advice at most), 3 something to mend, 4 what is promised may not be kept;
+the others as of every command (tierlog --help).";
 
 /// Checks what lies below a log: memory, file system, device, kernel, clock, processors; and says what mends it
 ///
