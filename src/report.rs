@@ -79,7 +79,7 @@ pub struct LaneWatermarks {
     pub durable: Lsn,
     /// Durable with all that it depends on; on power-safe tails what is published.
     pub stable: Lsn,
-    /// Given up by the tail.
+    /// Durable on NVMe, and said so by the watermark file: the tail may give it up.
     pub drained: Lsn,
     /// In the archive.
     pub archived: Lsn,
@@ -166,9 +166,9 @@ pub struct Metrics {
     pub scrub_passes: u64,
     /// See `scrub_passes`.
     pub scrub_bytes: u64,
-    /// Damaged segments that it found.
+    /// Damaged segments and objects that it found, again in each pass.
     pub scrub_damaged: u64,
-    /// Those of them that it mended from another tier.
+    /// Those of them that it mended.
     pub scrub_mended: u64,
     /// Segment files ready to be written.
     pub segments_ready: usize,

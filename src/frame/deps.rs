@@ -1,4 +1,4 @@
-//! The body of a deps frame: `count u32 | 0 u32`, then `lane u32 | 0 u32 | end u64` each, at most one entry per lane.
+//! The body of a deps frame: `count u64`, then `lane u64 | end u64` each, at most one entry per lane.
 
 use super::header::frame_bytes;
 use crate::number::{Lane, Lsn};

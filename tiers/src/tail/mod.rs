@@ -71,11 +71,6 @@ impl TailMedium {
             TailMedium::File => 0,
         }
     }
-
-    /// Whether it is persistent memory that a flush and a fence reach.
-    pub fn is_dax(self) -> bool {
-        matches!(self, TailMedium::FsDax { .. } | TailMedium::DevDax { .. })
-    }
 }
 
 /// A load or store met memory that is not there (poison, truncation): its bytes mean nothing.
