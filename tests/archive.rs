@@ -92,6 +92,13 @@ fn a_lost_machine_is_restored_from_objects_alone() {
             Err(Error::Refused(Refusal::Superseded { .. })) => {}
             other => panic!("{other:?}"),
         }
+        // That was written down: leaving the archive out does not help.
+        let mut alone = first.clone();
+        alone.archive = Default::default();
+        match Log::open(alone) {
+            Err(Error::Refused(Refusal::Superseded { .. })) => {}
+            other => panic!("{other:?}"),
+        }
         let third = config(&other.path().join("third"), &address(store.path()), medium);
         restore(&third).unwrap();
         let (log, _) = Log::open(third).unwrap();

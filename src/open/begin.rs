@@ -9,7 +9,7 @@ use tierlog_tiers::tail::{Tail, TailRead};
 
 use super::assemble::assemble;
 use super::places::{Places, geometry_of, without_nvme};
-use super::record::{first_record, next_record, write_everywhere};
+use super::record::{first_record, next_record, note_superseded, write_everywhere};
 use super::room::{check_room, new_pool, sign};
 use crate::archive::{Archive, Archived, Archiver, Author, Claim};
 use crate::board::Water;
@@ -122,7 +122,8 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     check_room(&record, &config, &examined)?;
     // A copy is never the one that takes an archive back.
     let take_back = config.adopt && !created && record.fingerprint == fingerprint;
-    let archived = look_at_archive(&config, archive.as_ref(), &record, &examined, take_back)?;
+    let archived = look_at_archive(&config, archive.as_ref(), &record, &examined, take_back)
+        .inspect_err(|error| note_superseded(error, &record, &places.own_tails(&lost), &places.superblock))?;
 
     // From here on something is written.
     // What was read may lie in the device's cache, left there by an owner that was killed.
@@ -166,7 +167,9 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     opening.drop_dead_segments();
     opening.pool.recovered();
     opening.prepare_segments();
-    let archiver = opening.claim(&config, archived)?;
+    let archiver = opening.claim(&config, archived).inspect_err(|error| {
+        note_superseded(error, &opening.record, &opening.tails, &opening.places.superblock)
+    })?;
     Ok((assemble(opening, config, boot, archiver)?, recovered))
 }
 

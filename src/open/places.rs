@@ -162,6 +162,15 @@ impl<H: Host> Places<H> {
         rebooted.then(|| "emulated, and the machine was started anew since".into())
     }
 
+    /// Those of this log that are not `lost`.
+    pub(crate) fn own_tails(&self, lost: &[PathBuf]) -> Vec<Arc<H::Tail>> {
+        let tails = self.tail_places.iter().zip(&self.tails);
+        tails
+            .filter(|(place, _)| !lost.contains(&place.path))
+            .filter_map(|(_, tail)| tail.as_ref().map(|tail| tail.tail.clone()))
+            .collect()
+    }
+
     /// Opens the tails that are good and makes those that are not there, or lost.
     pub(crate) fn take_tails(
         &mut self,

@@ -11,7 +11,7 @@ use crate::archive::Archived;
 use crate::board::Water;
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Refusal, Result};
 use crate::format::{EpochRange, OpenRecord, TailRecord};
 use crate::geometry::Geometry;
 use crate::host::Env;
@@ -120,6 +120,26 @@ pub(crate) fn write_superseded<T: Tail>(engine: &Engine<T>) -> Result<()> {
     write_everywhere(&engine.tails, &engine.superblock, &next)?;
     *record = next;
     Ok(())
+}
+
+/// The same, found by an open that is refused for it. Of the archive of a fork that is yet to begin it says nothing: that
+/// is not this log's own.
+pub(super) fn note_superseded<T: Tail>(
+    error: &Error,
+    record: &OpenRecord,
+    tails: &[Arc<T>],
+    superblock: &Superblock,
+) {
+    let Error::Refused(Refusal::Superseded { archive, .. }) = error else { return };
+    if record.superseded || record.archive != *archive {
+        return;
+    }
+    let next = OpenRecord { turn: record.turn + 1, superseded: true, ..record.clone() };
+    // The record of before may lie in the device's cache, and the other slot is overwritten.
+    let flushed = superblock.file.flush().map_err(Error::io("the superblock"));
+    if let Err(error) = flushed.and_then(|()| write_everywhere(tails, superblock, &next)) {
+        tracing::warn!(%error, "could not be written down; the archive says it all the same");
+    }
 }
 
 /// One tier after the other, tails first.
