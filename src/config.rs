@@ -202,8 +202,8 @@ pub struct ArchiveConfig {
     /// How long a commit at `Machine` waits for company before the cut is made, in milliseconds; default 2. Those who come
     /// while an object is under way share the next one in any case.
     pub gather_ms: u64,
-    /// How long a commit at `Machine` waits for its acknowledgement before [`Error::Archive`], in milliseconds; default: as
-    /// long as it takes. The record is durable at `Power` then, and archived later.
+    /// How long a commit at `Machine`, or its ticket, waits for its acknowledgement before [`Error::Archive`], in
+    /// milliseconds; default: as long as it takes. The record is durable at `Power` then, and archived later.
     pub machine_wait_ms_max: u64,
     /// Frames in a data object before they are packed, 64 KiB to 128 MiB; default 8 MiB. As soon as so much is there it is
     /// archived; less than 1 MiB goes into the object of the sequence itself.

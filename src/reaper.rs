@@ -90,12 +90,15 @@ impl<T: Tail> Engine<T> {
     }
 }
 
-/// Works until the queue ends. What waits for the archive is completed by the archiver, so that it delays nobody else.
+/// Works until the queue ends. What waits for the archive is completed by the archiver, so that it delays nobody
+/// else; ended here where that takes too long, since the archiver may itself be waiting for an answer.
 pub(crate) struct Reaper<T: Tail>(pub(crate) Arc<Engine<T>>);
 
 impl<T: Tail> Worker for Reaper<T> {
     fn turn(&mut self) -> Option<Duration> {
-        self.0.errands.turn(|errand| self.run(errand))
+        let rest = self.0.errands.turn(|errand| self.run(errand))?;
+        let next = self.0.archiver.as_ref().and_then(|archiver| archiver.expire_tickets());
+        Some(next.map_or(rest, |next| next.min(rest)))
     }
 
     fn bell(&self) -> Arc<Bell> {

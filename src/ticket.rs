@@ -66,7 +66,8 @@ impl Ticket {
     /// Waits for the commit.
     ///
     /// # Errors
-    /// As for [`Writer::commit`](crate::Writer::commit).
+    /// As for [`Writer::commit`](crate::Writer::commit), and after the same time: [`Error::Archive`] where the archive does
+    /// not acknowledge within its `machine_wait_ms_max`.
     pub fn wait(self) -> Result<Commit> {
         loop {
             let heard = self.state.done.rung();

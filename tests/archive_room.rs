@@ -125,3 +125,33 @@ fn block_waits_for_a_trim_and_retention_makes_room_by_itself() {
         assert_eq!(restored(place.path()).last().unwrap().stream, 399);
     }
 }
+
+#[test]
+fn a_ticket_for_machine_waits_no_longer_than_a_commit() {
+    // By the rule of a full archive; and by a bound of its own, where that rule is to wait.
+    for when_full in [WhenFull::Refuse, WhenFull::Block] {
+        let place = tempfile::tempdir().unwrap();
+        let mut config = config(place.path(), "log");
+        config.tail.when_full = when_full;
+        config.archive.machine_wait_ms_max = if when_full == WhenFull::Block { 2_000 } else { 0 };
+        let (log, _) = Log::open(config).unwrap();
+        let mut writer = log.writer().unwrap();
+        until_refused(&mut writer, 0);
+        let tickets = [0, 1].map(|n| {
+            writer.append(n, b"no room").unwrap();
+            writer.submit(Durability::Machine).unwrap()
+        });
+        for ticket in tickets {
+            within("a ticket is over", || ticket.is_done());
+            let error = ticket.wait().unwrap_err();
+            assert!(matches!(&error, Error::Archive(why) if why.contains("archive.quota_bytes")), "{error}");
+        }
+        // What was refused is archived once there is room, and there is room for one more.
+        within("it goes on", || {
+            log.trim_archive(Gsn(u64::MAX)).unwrap();
+            log.watermarks().iter().all(|lane| lane.archived == lane.published)
+        });
+        writer.append(2, b"room").unwrap();
+        assert_eq!(writer.submit(Durability::Machine).unwrap().wait().unwrap().reached, Durability::Machine);
+    }
+}

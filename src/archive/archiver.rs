@@ -47,7 +47,8 @@ struct State {
     waiting: usize,
     /// Since when somebody waits for the cut after the one under way.
     asked_at: Option<Duration>,
-    tickets: Vec<(Lane, Commit, Completer)>,
+    /// The longest wait first.
+    tickets: Vec<Waiting>,
     /// No further object will be written.
     ended: Option<Error>,
     /// The last error of the store, while it lasts.
@@ -57,6 +58,30 @@ struct State {
     counts: ArchiveCounts,
     /// When the next bytes may be sent.
     send_at: Duration,
+}
+
+/// A ticket to be completed once `lane` is archived up to its commit.
+#[derive(Debug)]
+struct Waiting {
+    lane: Lane,
+    commit: Commit,
+    completer: Completer,
+    since: Duration,
+}
+
+impl State {
+    fn is_archived(&self, lane: Lane, end: Lsn) -> bool {
+        self.archived[lane.0 as usize] >= end
+    }
+
+    /// What somebody gets who has waited for as long as is configured.
+    fn late(&self, waited: Duration) -> Error {
+        let (ms, why) = (waited.as_millis(), self.trouble.clone().unwrap_or_default());
+        Error::Archive(format!(
+            "not acknowledged by the archive within {ms} ms, and durable at Power: it will be archived when that goes \
+             on; commit again to wait longer. {why}"
+        ))
+    }
 }
 
 impl Archiver {
@@ -126,21 +151,16 @@ impl Archiver {
         let result = loop {
             let heard = self.changed.rung();
             let state = self.state();
-            if state.archived[lane.0 as usize] >= end {
+            if state.is_archived(lane, end) {
                 break Ok(());
             }
             if let Some(error) = &state.ended {
                 break Err(error.clone());
             }
             let waited = env.now() - since;
-            let bounds = [Some(self.wait_max), state.full.then_some(self.full_wait_max)];
-            let wait_max = bounds.into_iter().flatten().filter(|bound| !bound.is_zero()).min();
+            let wait_max = self.wait_max(&state);
             if wait_max.is_some_and(|wait_max| waited >= wait_max) {
-                let (ms, why) = (waited.as_millis(), state.trouble.clone().unwrap_or_default());
-                break Err(Error::Archive(format!(
-                    "not acknowledged by the archive within {ms} ms, and durable at Power: it will be archived when \
-                     that goes on; commit again to wait longer. {why}"
-                )));
+                break Err(state.late(waited));
             }
             drop(state);
             let left = wait_max.map_or(LOOK_EVERY, |wait_max| wait_max - waited);
@@ -148,6 +168,12 @@ impl Archiver {
         };
         self.state().waiting -= 1;
         result
+    }
+
+    /// How long one waits as things stand; `None` for as long as it takes.
+    fn wait_max(&self, state: &State) -> Option<Duration> {
+        let bounds = [Some(self.wait_max), state.full.then_some(self.full_wait_max)];
+        bounds.into_iter().flatten().filter(|bound| !bound.is_zero()).min()
     }
 
     /// Notes that somebody waits, and rings if the archiver does not know yet.
@@ -175,28 +201,41 @@ impl Archiver {
 
     /// Completes a ticket once `lane` is archived up to its commit.
     pub(crate) fn complete_later(&self, lane: Lane, commit: Commit, completer: Completer) {
-        self.ask(|state| state.tickets.push((lane, commit, completer)));
+        let env = &self.archive.env;
+        self.ask(|state| state.tickets.push(Waiting { lane, commit, completer, since: env.now() }));
         self.complete_tickets();
     }
 
     fn complete_tickets(&self) {
         let mut state = self.state();
         let ended = state.ended.clone();
-        let archived = state.archived.clone();
-        let done = |lane: Lane, commit: &Commit| archived[lane.0 as usize] >= commit.at;
-        let (ready, waiting) = std::mem::take(&mut state.tickets)
-            .into_iter()
-            .partition(|(lane, commit, _)| ended.is_some() || done(*lane, commit));
+        let (mut ready, mut waiting) = (Vec::new(), Vec::new());
+        for ticket in std::mem::take(&mut state.tickets) {
+            match &ended {
+                _ if state.is_archived(ticket.lane, ticket.commit.at) => ready.push((ticket, None)),
+                Some(error) => ready.push((ticket, Some(error.clone()))),
+                None => waiting.push(ticket),
+            }
+        }
         state.tickets = waiting;
         drop(state);
-        let ready: Vec<(Lane, Commit, Completer)> = ready;
-        for (lane, commit, completer) in ready {
-            let result = match &ended {
-                Some(error) if !done(lane, &commit) => Err(error.clone()),
-                _ => Ok(commit),
-            };
-            completer.complete(result);
+        for (Waiting { commit, completer, .. }, error) in ready {
+            completer.complete(error.map_or(Ok(commit), Err));
         }
+    }
+
+    /// Completes the tickets that have waited for as long as is configured; how long until the next one has.
+    pub(crate) fn expire_tickets(&self) -> Option<Duration> {
+        let mut state = self.state();
+        let (wait_max, now) = (self.wait_max(&state)?, self.archive.env.now());
+        let waited = |ticket: &Waiting| now.saturating_sub(ticket.since);
+        let late = state.tickets.partition_point(|ticket| waited(ticket) >= wait_max);
+        let late: Vec<Waiting> = state.tickets.drain(..late).collect();
+        let errors: Vec<Error> = late.iter().map(|ticket| state.late(waited(ticket))).collect();
+        let next = state.tickets.first().map(|ticket| wait_max - waited(ticket));
+        drop(state);
+        late.into_iter().zip(errors).for_each(|(ticket, error)| ticket.completer.complete(Err(error)));
+        next
     }
 
     /// The store failed, and will be asked again.
