@@ -184,7 +184,7 @@ fn walk_frames(mut cursor: LaneCursor, limit: Lsn) -> Walked {
 
 fn verify_archive(config: &Config, log: LogId, into: &mut Verified) -> Result<()> {
     let host = Arc::new(Machine::detect());
-    let Some(archive) = Archive::open(&host, &config.archive)? else { return Ok(()) };
+    let Some(archive) = Archive::view(&host, &config.archive)? else { return Ok(()) };
     let finding = |what: Error| Finding { tier: "archive", lane: None, lsn: None, what: what.to_string() };
     match check_objects(&archive, log, &mut |_| true) {
         Ok(checked) => {

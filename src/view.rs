@@ -114,7 +114,10 @@ impl View {
                 (examine(inputs)?.media, false)
             }
         };
-        if let Some(archive) = Archive::open(&Arc::new(Machine::detect()), &config.archive)? {
+        // Of a log that never came to archive all is here, and the store may not be there yet.
+        if !record.archive.is_empty()
+            && let Some(archive) = Archive::view(&Arc::new(Machine::detect()), &config.archive)?
+        {
             media.read_archive(archive);
         }
         Ok(View { media, live, nvme, record, tails: describe, emulated, marks, slots })

@@ -106,6 +106,32 @@ fn a_lost_machine_is_restored_from_objects_alone() {
     }
 }
 
+/// A mistyped address is no empty archive, and nothing is made there.
+#[test]
+fn who_reads_makes_no_archive() {
+    let (dir, typo) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let typo = typo.path().join("typo");
+    let first = config(dir.path(), &address(&dir.path().join("store")), Medium::File);
+    Log::open(first).unwrap().0.close().unwrap();
+    let there = config(dir.path(), typo.to_str().unwrap(), Medium::File);
+    let anew = config(&dir.path().join("anew"), &address(&typo), Medium::File);
+    let repaired = |dry_run| tierlog::repair(&there, dry_run, &mut |_| ()).err();
+    let errors = [
+        restore(&anew).err(),
+        verify(&there).err(),
+        tierlog::View::open(&there).err(),
+        repaired(true),
+        repaired(false),
+    ];
+    for error in errors {
+        assert!(
+            matches!(&error, Some(Error::Config(why)) if why.contains(typo.to_str().unwrap())),
+            "{error:?}"
+        );
+    }
+    assert!(!typo.exists() && !anew.dir.exists());
+}
+
 #[test]
 fn stamps_are_of_the_clock_after_a_close_that_archived() {
     let (store, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

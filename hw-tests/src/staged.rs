@@ -102,6 +102,10 @@ impl Host for Staged {
         self.machine.objects(config)
     }
 
+    fn view_objects(&self, config: &ArchiveConfig) -> Result<Option<Arc<dyn Objects>>> {
+        self.machine.view_objects(config)
+    }
+
     fn sign(&self, config: &Config) -> Result<()> {
         self.machine.sign(config)
     }

@@ -58,11 +58,12 @@ pub(crate) struct Archived {
     pub(crate) foreign: Option<(u64, Vec<Lsn>)>,
 }
 
-/// Opens the configured store; `None` if none is configured.
+/// Opens the configured store; `None` if none is configured. What is missing of one in a directory is made where `create`
+/// says so.
 ///
 /// # Errors
 /// [`Error::Config`] where the store, or this build, cannot serve the address.
-pub(crate) fn open_objects(config: &ArchiveConfig) -> Result<Option<Arc<dyn Objects>>> {
+pub(crate) fn open_objects(config: &ArchiveConfig, create: bool) -> Result<Option<Arc<dyn Objects>>> {
     if config.address.is_empty() {
         return Ok(None);
     }
@@ -71,12 +72,15 @@ pub(crate) fn open_objects(config: &ArchiveConfig) -> Result<Option<Arc<dyn Obje
         use tierlog_tiers::object::{Sequence, SequenceOptions};
         let endpoint = (!config.endpoint.is_empty()).then(|| config.endpoint.clone());
         let (accept_local, timeout_ms) = (config.accept_local, config.answer_ms());
-        let options = SequenceOptions { accept_local, timeout_ms, endpoint };
+        let options = SequenceOptions { accept_local, timeout_ms, endpoint, create };
         let sequence = Sequence::open(&config.address, &options).map_err(archive_error)?;
         Ok(Some(Arc::new(sequence)))
     }
     #[cfg(not(feature = "object"))]
-    Err(Error::Config(format!("{}: this build has no object tier (feature `object`)", config.address)))
+    {
+        let _ = create;
+        Err(Error::Config(format!("{}: this build has no object tier (feature `object`)", config.address)))
+    }
 }
 
 pub(crate) fn archive_error(error: ObjectError) -> Error {
@@ -91,19 +95,30 @@ pub(crate) fn archive_error(error: ObjectError) -> Error {
 /// # Errors
 /// [`Error::Config`] without an archive, [`Error::Archive`].
 pub fn probe_store(config: &Config) -> Result<bool> {
-    let objects = open_objects(&config.archive)?;
+    let objects = open_objects(&config.archive, true)?;
     let objects = objects.ok_or_else(|| Error::Config("no archive is configured".into()))?;
     objects.probe(RACERS).map_err(archive_error)
 }
 
 impl Archive {
-    /// The archive of a configuration; `None` if none is configured.
+    /// The archive of a configuration, for its owner; `None` if none is configured.
     ///
     /// # Errors
     /// As for [`Host::objects`].
     pub(crate) fn open<H: Host>(host: &Arc<H>, config: &ArchiveConfig) -> Result<Option<Self>> {
-        let objects = host.objects(config)?;
-        Ok(objects.map(|objects| Archive { objects, address: config.address.clone(), env: host.clone() }))
+        Ok(host.objects(config)?.map(|objects| Archive::of(objects, host, config)))
+    }
+
+    /// The same for those who read, or write to what is there: nothing is made.
+    ///
+    /// # Errors
+    /// As for [`Host::view_objects`].
+    pub(crate) fn view<H: Host>(host: &Arc<H>, config: &ArchiveConfig) -> Result<Option<Self>> {
+        Ok(host.view_objects(config)?.map(|objects| Archive::of(objects, host, config)))
+    }
+
+    fn of<H: Host>(objects: Arc<dyn Objects>, host: &Arc<H>, config: &ArchiveConfig) -> Self {
+        Archive { objects, address: config.address.clone(), env: host.clone() }
     }
 
     /// Whether the store keeps two owners apart: creators race for a name.

@@ -13,7 +13,7 @@ use crate::number::LogId;
 
 /// Every object of the sequence up to the first number that is free, and of each cut every run; nothing without an archive.
 pub(super) fn objects(config: &ArchiveConfig, log: LogId) -> Result<Vec<Piece>> {
-    let Some(archive) = Archive::open(&Arc::new(Machine::detect()), config)? else { return Ok(Vec::new()) };
+    let Some(archive) = Archive::view(&Arc::new(Machine::detect()), config)? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for number in archive.base(Some(log))?.number.. {
         match archive.head(Some(log), number) {

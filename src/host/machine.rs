@@ -121,7 +121,11 @@ impl Host for Machine {
     }
 
     fn objects(&self, config: &ArchiveConfig) -> Result<Option<Arc<dyn Objects>>> {
-        open_objects(config)
+        open_objects(config, true)
+    }
+
+    fn view_objects(&self, config: &ArchiveConfig) -> Result<Option<Arc<dyn Objects>>> {
+        open_objects(config, false)
     }
 
     fn sign(&self, config: &Config) -> Result<()> {

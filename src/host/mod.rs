@@ -102,6 +102,13 @@ pub trait Host: Env + Sized + 'static {
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) where the store, or this build, cannot serve the address.
     fn objects(&self, config: &ArchiveConfig) -> Result<Option<Arc<dyn Objects>>>;
+    /// The same to be read only: nothing is made, and a directory without an archive is none.
+    ///
+    /// # Errors
+    /// As for [`objects`](Host::objects); [`Error::Config`](crate::Error::Config) where nobody has archived.
+    fn view_objects(&self, config: &ArchiveConfig) -> Result<Option<Arc<dyn Objects>>> {
+        self.objects(config)
+    }
     /// Tells those that are refused who owns the log.
     ///
     /// # Errors

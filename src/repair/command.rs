@@ -119,7 +119,7 @@ pub fn repair(config: &Config, dry_run: bool, tell: &mut dyn FnMut(&Mended)) -> 
     let nvme = if dry_run { None } else { Some(own(&host, &config)?) };
     let view = View::open(&config)?;
     let found = Found::new(&view)?;
-    let archive = Archive::open(&host, &config.archive)?;
+    let archive = Archive::view(&host, &config.archive)?;
     let mender = archive.as_ref().map(|archive| {
         let (media, config, newest) = (view.media(), &config.archive, view.opened());
         ObjectMender { media, archive, config, newest }

@@ -110,7 +110,7 @@ fn run<H: Host>(
     options: &RestoreOptions,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Restored> {
-    let archive = Archive::open(host, &config.archive)?;
+    let archive = Archive::view(host, &config.archive)?;
     let archive =
         archive.ok_or_else(|| Error::Config("restore needs an archive: none is configured".into()))?;
     let plan = plan::Plan::make(&archive, options)?;

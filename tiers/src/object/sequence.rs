@@ -22,11 +22,14 @@ pub struct SequenceOptions {
     /// Where an S3 or Azure store answers, for MinIO and its like; default: as the environment says
     /// (`AWS_ENDPOINT_URL`, `AZURE_STORAGE_ENDPOINT`), or the provider's own. `http://` is taken as it stands.
     pub endpoint: Option<String>,
+    /// Makes what is missing of a store in a directory, and what it holds durable; `false` for those who only read, to whom
+    /// a directory without a sequence is `Refused`. Default `true`.
+    pub create: bool,
 }
 
 impl Default for SequenceOptions {
     fn default() -> Self {
-        Self { accept_local: false, timeout_ms: 30_000, endpoint: None }
+        Self { accept_local: false, timeout_ms: 30_000, endpoint: None, create: true }
     }
 }
 
@@ -46,12 +49,12 @@ pub struct Sequence {
 
 impl Sequence {
     /// Opens the store at `address`: `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix` (feature
-    /// `cloud`; nobody is asked yet), `file:///abs/dir` or a plain path (made 0700 if missing), or `memory:NAME`, a store
+    /// `cloud`; nobody is asked yet), `file:///abs/dir` or a plain path (made 0700 if missing, where `create` says so), or `memory:NAME`, a store
     /// that lives as long as this process.
     ///
     /// # Errors
     /// `Refused` for another kind of address, for credentials that make no sense, and for a directory that cannot be made
-    /// or read.
+    /// or read, or is not there.
     pub fn open(address: &str, options: &SequenceOptions) -> Result<Self, ObjectError> {
         let address = Address::parse(address)?;
         let shown = address.to_string();

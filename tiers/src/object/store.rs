@@ -4,6 +4,7 @@
 //! cannot be made good by another: after such a failure nothing more is created ([`Store::suspect`]).
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -42,12 +43,14 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens what `address` names; a directory is made if need be, and what its sequence holds made durable.
+    /// Opens what `address` names. For those who write, a directory is made if need be, and what its sequence holds made
+    /// durable.
     pub(super) fn open(address: &Address, options: &SequenceOptions) -> Result<Self, ObjectError> {
         let shown = address.to_string();
         let (objects, root): (Arc<dyn ObjectStore>, _) = match address {
             Address::Directory(root) => {
-                private(root).map_err(|cause| error::of_io(&shown, &cause))?;
+                let there = if options.create { private(root) } else { has_sequence(root) };
+                there.map_err(|cause| error::of_io(&shown, &cause))?;
                 let local = LocalFileSystem::new_with_prefix(root)
                     .map_err(|cause| error::of_store(&shown, &cause))?;
                 (Arc::new(local.with_fsync(true)), Some(root.clone()))
@@ -307,6 +310,19 @@ fn private(root: &Path) -> std::io::Result<()> {
     directory::create(&root.join("data"))?;
     directory::create(&root.join("probe"))?;
     directory::sync(&names)
+}
+
+/// Whether somebody archives into `root`: an address that was mistyped is no empty archive.
+fn has_sequence(root: &Path) -> std::io::Result<()> {
+    let missing = |kind| std::io::Error::new(kind, "there is no archive in this directory");
+    match std::fs::metadata(root.join("seq")) {
+        Ok(names) if names.is_dir() => Ok(()),
+        Ok(_) => Err(missing(ErrorKind::NotADirectory)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(missing(error.kind()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The store of this process by that name: made at its first use, and kept until the process ends.

@@ -122,6 +122,26 @@ fn directories_are_private_and_names_plain() {
 }
 
 #[test]
+fn a_reader_makes_no_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let read = |root: &Path| {
+        let options = SequenceOptions { create: false, ..SequenceOptions::default() };
+        Sequence::open(root.to_str().unwrap(), &options)
+    };
+    for root in [dir.path().join("typo"), dir.path().to_owned()] {
+        let error = read(&root).unwrap_err();
+        assert!(is_refused(&error), "{error}");
+        assert!(error.to_string().ends_with(": there is no archive in this directory"), "{error}");
+        assert!(error.to_string().starts_with(root.to_str().unwrap()), "{error}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    open(dir.path().to_str().unwrap()).create(Name::Number(1), b"x").unwrap();
+    fs::remove_dir(dir.path().join("probe")).unwrap();
+    assert_eq!(read(dir.path()).unwrap().read(Name::Number(1), None).unwrap().unwrap(), b"x");
+    assert!(!dir.path().join("probe").exists());
+}
+
+#[test]
 fn a_directory_that_cannot_be_made_or_written_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
