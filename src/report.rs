@@ -178,7 +178,8 @@ pub struct Metrics {
     pub object_bytes_written: u64,
     /// Bytes of the frames in them, before they were compressed.
     pub frame_bytes_archived: u64,
-    /// Writes to the archive that failed and were made again.
+    /// How often archiving had to wait and was tried again: requests that failed, looks at a full quota
+    /// (`archive.quota_bytes`), and a lack of room on NVMe. `archive_trouble` tells which.
     pub archive_failures: u64,
     /// What the archive suffers from now.
     pub archive_trouble: Option<String>,

@@ -238,7 +238,7 @@ impl Archiver {
         next
     }
 
-    /// The store failed, and will be asked again.
+    /// The store failed, or there is no room, in the quota or on NVMe: it is tried again.
     pub(super) fn failed(&self, cause: &str) {
         let mut state = self.state();
         state.counts.failures += 1;
@@ -317,6 +317,6 @@ pub(crate) struct ArchiveCounts {
     pub(crate) object_bytes: u64,
     /// Before they were packed.
     pub(crate) frame_bytes: u64,
-    /// Requests that failed, and were made again.
+    /// Turns that ended in trouble and were tried again: of the store, of the quota, of room on NVMe.
     pub(crate) failures: u64,
 }

@@ -25,7 +25,7 @@ use crate::host::{Bell, Worker};
 use crate::number::Lsn;
 
 const LOOK_EVERY: Duration = Duration::from_millis(2);
-/// How long a store that does not answer is asked when the log closes.
+/// How long a store that fails is asked again when the log closes; as for an open, a request under way is waited for.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Works until the engine stops and everything stable is archived, or a foreign owner took the sequence.

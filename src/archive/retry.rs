@@ -30,7 +30,8 @@ impl Backoff {
     }
 }
 
-/// Does `work` until it succeeds, fails for good, or has failed for `budget`.
+/// Does `work` until it succeeds, fails for good, or has failed for `budget`. The clock is looked at between two tries: one
+/// that has begun is waited for.
 ///
 /// # Errors
 /// The last one.

@@ -20,7 +20,8 @@ use crate::number::{Epoch, Gsn, Incarnation, LogId, Lsn};
 
 /// Most heads are smaller, and one request reads them.
 const HEAD_BYTES_FIRST: usize = 8 << 10;
-/// How long a store that does not answer keeps an open, a restore or a reader waiting.
+/// How long a store that fails is asked again by an open, a restore or a reader. A request under way is waited for: up to
+/// `answer_ms_max` more where there is no answer at all.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How far behind an end a later object is looked for: one request each.
 const GAP_DOUBLINGS: u32 = 10;
