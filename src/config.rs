@@ -1,11 +1,10 @@
 //! What a log is opened with; every field has a default, and the same names serve in TOML.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::archive::Compression;
+pub use crate::archive::ArchiveConfig;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
 use crate::runs::Retention;
@@ -178,87 +177,6 @@ impl Default for NvmeConfig {
             read_back: true,
         }
     }
-}
-
-/// The object tier. A number that is 0 stands for its default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ArchiveConfig {
-    /// `s3://bucket/prefix`, `az://container/prefix` or `gs://bucket/prefix` (feature `cloud`), `file:///dir`, a directory,
-    /// or `memory:NAME` (lives as long as the process); empty for none. Credentials come from the environment (`AWS_*`,
-    /// `AZURE_*`, `GOOGLE_*`).
-    pub address: String,
-    /// Where an S3 or Azure store answers, for MinIO and its like; empty: as `AWS_ENDPOINT_URL` or
-    /// `AZURE_STORAGE_ENDPOINT` says, or the provider's own.
-    pub endpoint: String,
-    /// Lets a local directory or memory serve `Machine`, which it cannot keep: reports are marked.
-    pub accept_local: bool,
-    /// Goes on with a store that failed the race for a name: two owners of one log may then both believe in themselves.
-    pub accept_unfenced: bool,
-    /// How objects are compressed; default zstd. May be changed from open to open.
-    pub compression: Compression,
-    /// How long records may wait to be archived, in milliseconds; default 1,000.
-    pub linger_ms_max: u64,
-    /// How long a commit at `Machine` waits for company before the cut is made, in milliseconds; default 2. Those who come
-    /// while an object is under way share the next one in any case.
-    pub gather_ms: u64,
-    /// How long a commit at `Machine`, or its ticket, waits for its acknowledgement before [`Error::Archive`], in
-    /// milliseconds; default: as long as it takes. The record is durable at `Power` then, and archived later.
-    pub machine_wait_ms_max: u64,
-    /// Frames in a data object before they are packed, 64 KiB to 128 MiB; default 8 MiB. As soon as so much is there it is
-    /// archived; less than 1 MiB goes into the object of the sequence itself.
-    pub object_bytes_max: u64,
-    /// Frames that one object of the sequence stands for while the archive is behind, in data objects; default 64 MiB.
-    pub cut_bytes_max: u64,
-    /// Data objects sent at a time; default 4. The archiver holds twice `uploads_max * object_bytes_max` at most.
-    pub uploads_max: u32,
-    /// Bytes sent per second at most; default: any.
-    pub bytes_per_second_max: u64,
-    /// How long objects are kept that no checkpoint and no slot needs any more: `bytes_max` counts frames before they are
-    /// packed. Default: all are, until `Log::trim_archive`.
-    pub retain: Option<Retention>,
-    /// Frames that the archive may hold, in bytes before they are packed; 0, the default: as many as there are. Beyond it
-    /// nothing is archived until something is given up: see `retain` and `Log::trim_archive`. Meanwhile commits at `Machine`
-    /// do as `tail.when_full` says, and NVMe keeps what is not archived.
-    pub quota_bytes: u64,
-    /// How fast the scrubber reads the archive, in bytes of frames, to find damage before it is needed; 0, the default, for
-    /// not at all: reading may cost money. As often as that of NVMe.
-    pub scrub_bytes_per_second: u64,
-    /// How long a request may take before it counts as unanswered, in milliseconds; default 30,000.
-    pub answer_ms_max: u64,
-}
-
-impl ArchiveConfig {
-    pub(crate) fn linger_ms(&self) -> u64 {
-        or(self.linger_ms_max, 1_000)
-    }
-
-    pub(crate) fn gather(&self) -> Duration {
-        Duration::from_millis(or(self.gather_ms, 2))
-    }
-
-    pub(crate) fn object_bytes(&self) -> usize {
-        or(self.object_bytes_max, 8 << 20).clamp(64 << 10, 128 << 20) as usize
-    }
-
-    pub(crate) fn cut_bytes(&self) -> u64 {
-        let most = or(self.cut_bytes_max, 64 << 20).max(self.object_bytes() as u64);
-        // What the quota can never take is not put together.
-        if self.quota_bytes == 0 { most } else { most.min(self.quota_bytes / 4) }
-    }
-
-    pub(crate) fn uploads(&self) -> usize {
-        or(self.uploads_max.into(), 4).clamp(1, 32) as usize
-    }
-
-    #[cfg(feature = "object")]
-    pub(crate) fn answer_ms(&self) -> u64 {
-        or(self.answer_ms_max, 30_000)
-    }
-}
-
-fn or(asked: u64, default: u64) -> u64 {
-    if asked == 0 { default } else { asked }
 }
 
 /// What a log is opened with.

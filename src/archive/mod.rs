@@ -1,13 +1,14 @@
 //! The archive: one numbered sequence of objects a log, written by one owner at a time.
 //!
-//! Contents: [`object`] (what an object holds), [`codec`] (how it is packed), [`sequence`] (reading it, claiming the next
-//! number), [`base`] (where it begins, deleting), [`archiver`] (what commits and tickets wait for), [`cutter`] (the worker
-//! that cuts and writes), [`plan`] (what goes into a cut), [`upload`] (its frames on their way), [`reader`] (frames
-//! out of objects), [`retire`] (what is given up), [`retry`] (when to ask again).
+//! Contents: [`object`] (what an object holds), [`codec`] (how it is packed), [`config`] (its settings), [`sequence`]
+//! (reading it, claiming the next number), [`base`] (where it begins, deleting), [`archiver`] (what commits and tickets
+//! wait for), [`cutter`] (the worker that cuts and writes), [`plan`] (what goes into a cut), [`upload`] (its frames on
+//! their way), [`reader`] (frames out of objects), [`retire`] (what is given up), [`retry`] (when to ask again).
 
 mod archiver;
 mod base;
 mod codec;
+mod config;
 mod cutter;
 mod object;
 mod plan;
@@ -21,6 +22,7 @@ mod upload;
 
 pub(crate) use archiver::Archiver;
 pub use codec::Compression;
+pub use config::ArchiveConfig;
 pub(crate) use cutter::ArchiveWorker;
 pub(crate) use object::{ArchivedMark, Author, Body, Chunk, Claim, Contents, Cut, Object, Part, Run};
 pub(crate) use plan::runs_between;

@@ -105,16 +105,18 @@ impl Archive {
     /// The archive of a configuration, for its owner; `None` if none is configured.
     ///
     /// # Errors
-    /// As for [`Host::objects`].
+    /// [`Error::Config`] for settings out of range; as for [`Host::objects`].
     pub(crate) fn open<H: Host>(host: &Arc<H>, config: &ArchiveConfig) -> Result<Option<Self>> {
+        config.check()?;
         Ok(host.objects(config)?.map(|objects| Archive::of(objects, host, config)))
     }
 
     /// The same for those who read, or write to what is there: nothing is made.
     ///
     /// # Errors
-    /// As for [`Host::view_objects`].
+    /// [`Error::Config`] for settings out of range; as for [`Host::view_objects`].
     pub(crate) fn view<H: Host>(host: &Arc<H>, config: &ArchiveConfig) -> Result<Option<Self>> {
+        config.check()?;
         Ok(host.view_objects(config)?.map(|objects| Archive::of(objects, host, config)))
     }
 

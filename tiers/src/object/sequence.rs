@@ -21,6 +21,7 @@ pub struct SequenceOptions {
     pub timeout_ms: u64,
     /// Where an S3 or Azure store answers, for MinIO and its like; default: as the environment says
     /// (`AWS_ENDPOINT_URL`, `AZURE_STORAGE_ENDPOINT`), or the provider's own. `http://` is taken as it stands.
+    /// `Refused` for Google.
     pub endpoint: Option<String>,
     /// Makes what is missing of a store in a directory, and what it holds durable; `false` for those who only read, to whom
     /// a directory without a sequence is `Refused`. Default `true`.
@@ -49,8 +50,8 @@ pub struct Sequence {
 
 impl Sequence {
     /// Opens the store at `address`: `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix` (feature
-    /// `cloud`; nobody is asked yet), `file:///abs/dir` or a plain path (made 0700 if missing, where `create` says so), or `memory:NAME`, a store
-    /// that lives as long as this process.
+    /// `cloud`; nobody is asked yet), `file:///abs/dir` or a plain path (made 0700 if missing, where `create` says so), or
+    /// `memory:NAME`, a store that lives as long as this process.
     ///
     /// # Errors
     /// `Refused` for another kind of address, for credentials that make no sense, and for a directory that cannot be made

@@ -286,6 +286,11 @@ fn network(
     options: &SequenceOptions,
     shown: &str,
 ) -> Result<Arc<dyn ObjectStore>, ObjectError> {
+    use super::address::Provider;
+    if let (Provider::Google, Some(endpoint)) = (bucket.provider, &options.endpoint) {
+        let cause = format!("gs:// stores answer at Google alone, not at {endpoint}: leave the endpoint out");
+        return Err(ObjectError::Refused { store: shown.to_owned(), cause: super::secret::scrub(&cause) });
+    }
     let answer_max = std::time::Duration::from_millis(options.timeout_ms);
     let store = super::cloud::open(bucket, options.endpoint.as_deref(), answer_max)
         .map_err(|cause| error::of_store(shown, &cause))?;

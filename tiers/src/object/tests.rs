@@ -122,6 +122,15 @@ fn directories_are_private_and_names_plain() {
 }
 
 #[test]
+#[cfg(feature = "cloud")]
+fn an_endpoint_is_not_dropped_in_silence() {
+    let endpoint = Some("http://127.0.0.1:1".to_owned());
+    let options = SequenceOptions { endpoint, ..SequenceOptions::default() };
+    let error = Sequence::open("gs://bucket", &options).unwrap_err();
+    assert!(is_refused(&error) && error.to_string().contains("leave the endpoint out"), "{error}");
+}
+
+#[test]
 fn a_reader_makes_no_directory() {
     let dir = tempfile::tempdir().unwrap();
     let read = |root: &Path| {
