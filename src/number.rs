@@ -32,6 +32,13 @@ number! {
     Gsn(u64)
 }
 
+impl Lsn {
+    /// What bytes from a medium say, if it can be one: on a line, and with no overflow in reach.
+    pub(crate) fn of(word: u64) -> Option<Lsn> {
+        (word.is_multiple_of(LINE_BYTES) && word < 1 << 62).then_some(Lsn(word))
+    }
+}
+
 impl Gsn {
     /// No stamp is higher: the year 2262. Bytes that say otherwise are damaged, and a log that stands here takes no further
     /// commit.

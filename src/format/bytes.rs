@@ -3,7 +3,7 @@
 use tierlog_tiers::checksum::Crc32c;
 
 use super::{FORMAT_VERSION, Unreadable};
-use crate::number::{Epoch, Gsn, LINE_BYTES, Lsn};
+use crate::number::{Epoch, Gsn, Lsn};
 
 /// Bytes before a block's body.
 pub(crate) const BLOCK_HEAD_BYTES: usize = 24;
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
 
     /// A place where a frame may begin or end, far from where sums would overflow.
     pub(crate) fn lsn(&mut self) -> Option<Lsn> {
-        self.u64().filter(|lsn| lsn.is_multiple_of(LINE_BYTES) && *lsn < 1 << 62).map(Lsn)
+        self.u64().and_then(Lsn::of)
     }
 
     /// A number that is counted up, far from where that would overflow.

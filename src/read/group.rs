@@ -150,12 +150,15 @@ impl GroupReader {
 }
 
 /// The order that the frames of a group keep: which batches it has, and where it ends.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Batches {
     open: bool,
 }
 
 impl Batches {
+    /// In the middle of a batch.
+    pub(crate) const OPEN: Batches = Batches { open: true };
+
     /// Takes one frame in; the stamp if the group is complete.
     #[inline]
     pub(crate) fn take(&mut self, header: &Header) -> Result<Option<Gsn>, &'static str> {

@@ -10,6 +10,7 @@ use tierlog_tiers::tail::TailRead;
 
 use super::cut;
 use super::scan::{LaneScan, scan_lane};
+use super::stretch::Ahead;
 use crate::board::{Board, Water};
 use crate::catalogue::{Catalogue, scan as scan_catalogue};
 use crate::error::{Error, Refusal, Result};
@@ -57,43 +58,10 @@ pub(crate) struct Examined {
 /// # Errors
 /// A [`Refusal`] for files that do not belong, [`Error::Corrupt`] by the decision table, I/O errors.
 pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
-    let Inputs { record, geometry, tails, tail_paths, nvme, nvme_path, marks, env } = inputs;
-    let found = scan_catalogue(&*nvme, &nvme_path, record.log, geometry.lanes)?;
-    if found.epoch > record.epoch {
-        let what = format!("older than its segments, which are of epoch {}", found.epoch);
-        return Err(Refusal::Foreign { path: nvme_path.join("superblock"), what }.into());
-    }
-    let mut ranges = ranges_of(record, &geometry);
-    let open = (!record.closed).then(|| open_ranges(record));
-    if let Some(open) = &open {
-        ranges.iter_mut().zip(open).for_each(|(lane, range)| lane.push(*range));
-    }
-    let media = |catalogue: Catalogue, ranges: Vec<Vec<EpochRange>>, gsn: Gsn| -> Result<Arc<Media>> {
-        let page = Page::heap(Board::words(&geometry))
-            .map_err(|error| Error::io("memory for a board")(io::Error::other(error)))?;
-        let board = Board::owned(page, &geometry);
-        let media = Media::new(
-            record.log,
-            geometry,
-            tails.clone(),
-            board,
-            nvme.clone(),
-            nvme_path.clone(),
-            catalogue,
-            ranges,
-            (record.epoch, gsn),
-            Horizon::Ended,
-            env.clone(),
-            false,
-        );
-        place_slots(&media, record, &tail_paths)?;
-        Ok(Arc::new(media))
-    };
-    let scanned = media(found.catalogue, ranges.clone(), Gsn::MAX)?;
-    let mut scans = match &open {
-        Some(open) => scan_lanes(&scanned, open, marks)?,
-        None => Vec::new(),
-    };
+    let (record, marks) = (inputs.record, inputs.marks);
+    let Uncut { media, open, mut ranges, free } = inputs.uncut()?;
+    let ahead = Ahead::look(&media, &open, marks);
+    let mut scans = scan_lanes(&media, &open, marks, &ahead)?;
     cut::close(&mut scans);
     for scan in &scans {
         if let Some(range) = ranges[scan.lane.0 as usize].last_mut() {
@@ -101,33 +69,89 @@ pub(crate) fn examine(inputs: Inputs<'_>) -> Result<Examined> {
         }
     }
     let gsn = scans.iter().map(|scan| scan.gsn).max().unwrap_or_default().max(record.gsn);
-    let catalogue = std::mem::take(&mut *scanned.catalogue_mut());
-    let media = media(catalogue, ranges.clone(), gsn)?;
+    let catalogue = std::mem::take(&mut *media.catalogue_mut());
+    let media = inputs.media(catalogue, ranges.clone(), gsn)?;
     for lane in media.lanes() {
         let start = record.starts.get(lane.0 as usize).copied().unwrap_or_default();
         let end = ranges[lane.0 as usize].last().map_or(start, |range| range.end.max(start));
-        media.board.publish(lane, end);
-        let mark = marks.of(lane);
-        if mark.trimmed > end {
-            // Only what was durable is ever trimmed, so something else wrote this.
-            let what = format!("the watermark says that all below is trimmed, and the lane ends at {end}");
-            return Err(Error::Corrupt { lane, lsn: mark.trimmed, what });
-        }
-        media.board.raise_water(lane, Water::Trimmed, mark.trimmed);
-        // What an open begins with is on NVMe, and so is what its watermark says.
-        let same = (mark.epoch, mark.incarnation) == (record.epoch, record.incarnation);
-        media.board.raise_water(
-            lane,
-            Water::Drained,
-            start.max(if same { mark.drained } else { start }).min(end),
-        );
-        media.board.raise_water(lane, Water::Stable, end);
-        if record.closed {
-            media.board.raise_water(lane, Water::Durable, end);
-            media.board.raise_water(lane, Water::Drained, end);
-        }
+        set_waters(&media, record, marks, (lane, start, end))?;
     }
-    Ok(Examined { scans, ranges, gsn, free: found.free, media })
+    Ok(Examined { scans, ranges, gsn, free, media })
+}
+
+/// The media before anything is cut off.
+pub(super) struct Uncut {
+    pub(super) media: Arc<Media>,
+    /// What the last open may have written; of a closed log nothing.
+    pub(super) open: Vec<EpochRange>,
+    /// Per lane, with that as the last one.
+    ranges: Vec<Vec<EpochRange>>,
+    free: Vec<u32>,
+}
+
+impl Inputs<'_> {
+    pub(super) fn uncut(&self) -> Result<Uncut> {
+        let Inputs { record, geometry, nvme, nvme_path, .. } = self;
+        let found = scan_catalogue(&**nvme, nvme_path, record.log, geometry.lanes)?;
+        if found.epoch > record.epoch {
+            let what = format!("older than its segments, which are of epoch {}", found.epoch);
+            return Err(Refusal::Foreign { path: nvme_path.join("superblock"), what }.into());
+        }
+        let (open, ranges) = match record.closed {
+            true => (Vec::new(), ranges_of(record, geometry)),
+            false => (open_ranges(record), live_ranges(record, geometry)),
+        };
+        let media = self.media(found.catalogue, ranges.clone(), Gsn::MAX)?;
+        Ok(Uncut { media, open, ranges, free: found.free })
+    }
+
+    fn media(&self, catalogue: Catalogue, ranges: Vec<Vec<EpochRange>>, gsn: Gsn) -> Result<Arc<Media>> {
+        let page = Page::heap(Board::words(&self.geometry))
+            .map_err(|error| Error::io("memory for a board")(io::Error::other(error)))?;
+        let media = Media::new(
+            self.record.log,
+            self.geometry,
+            self.tails.clone(),
+            Board::owned(page, &self.geometry),
+            self.nvme.clone(),
+            self.nvme_path.clone(),
+            catalogue,
+            ranges,
+            (self.record.epoch, gsn),
+            Horizon::Ended,
+            self.env.clone(),
+            false,
+        );
+        place_slots(&media, self.record, &self.tail_paths)?;
+        Ok(Arc::new(media))
+    }
+}
+
+/// How far a lane has got that begins and ends there.
+fn set_waters(
+    media: &Media,
+    record: &OpenRecord,
+    marks: &Marks,
+    (lane, start, end): (Lane, Lsn, Lsn),
+) -> Result<()> {
+    media.board.publish(lane, end);
+    let mark = marks.of(lane);
+    if mark.trimmed > end {
+        // Only what was durable is ever trimmed, so something else wrote this.
+        let what = format!("the watermark says that all below is trimmed, and the lane ends at {end}");
+        return Err(Error::Corrupt { lane, lsn: mark.trimmed, what });
+    }
+    media.board.raise_water(lane, Water::Trimmed, mark.trimmed);
+    // What an open begins with is on NVMe, and so is what its watermark says.
+    let same = (mark.epoch, mark.incarnation) == (record.epoch, record.incarnation);
+    let drained = start.max(if same { mark.drained } else { start }).min(end);
+    media.board.raise_water(lane, Water::Drained, drained);
+    media.board.raise_water(lane, Water::Stable, end);
+    if record.closed {
+        media.board.raise_water(lane, Water::Durable, end);
+        media.board.raise_water(lane, Water::Drained, end);
+    }
+    Ok(())
 }
 
 fn ranges_of(record: &OpenRecord, geometry: &Geometry) -> Vec<Vec<EpochRange>> {
@@ -200,7 +224,7 @@ fn place_slots(media: &Media, record: &OpenRecord, paths: &[PathBuf]) -> Result<
 fn first_frame(tail: &dyn TailRead, at: u64, seal: &Seal, geometry: &Geometry) -> Option<Lsn> {
     let mut head = [0; HEADER_BYTES];
     tail.read(at, &mut head).ok()?;
-    let lsn = Header::decode(&head)?.lsn;
+    let lsn = Lsn::of(Header::decode(&head)?.lsn.0)?;
     let header = peek(seal, lsn, &head, geometry.slot_bytes()).ok()?;
     let mut frame = vec![0; header.frame_bytes()];
     tail.read(at, &mut frame).ok()?;
@@ -208,7 +232,12 @@ fn first_frame(tail: &dyn TailRead, at: u64, seal: &Seal, geometry: &Geometry) -
 }
 
 /// Lanes in parallel, as many at once as there are processors.
-fn scan_lanes(media: &Arc<Media>, open: &[EpochRange], marks: &Marks) -> Result<Vec<LaneScan>> {
-    let scan = |range: &EpochRange| scan_lane(media, range, &marks.of(range.lane));
+pub(super) fn scan_lanes(
+    media: &Arc<Media>,
+    open: &[EpochRange],
+    marks: &Marks,
+    ahead: &Ahead,
+) -> Result<Vec<LaneScan>> {
+    let scan = |range: &EpochRange| scan_lane(media, range, &marks.of(range.lane), ahead);
     side_by_side(open.iter().collect(), media.env.threads(), scan).into_iter().collect()
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tierlog_tiers::nvme::FileName;
 
+use super::stretch::{Ahead, Passed};
 use super::table::{Hole, Verdict, judge};
 use crate::error::{Error, Result};
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, Watermark};
-use crate::frame::{Dep, HEADER_BYTES, Header, Kind, decode_deps};
+use crate::frame::{Dep, HEADER_BYTES, Kind, decode_deps};
 use crate::media::Media;
 use crate::number::{Gsn, LINE_BYTES, Lane, Lsn};
 use crate::read::{Batches, Evidence, FrameError, GLIDE_BYTES, LaneCursor, SegmentCursor, Stop};
@@ -39,14 +40,23 @@ pub(crate) struct LaneScan {
     pub(crate) cut_at: Option<Lsn>,
 }
 
-/// Reads the lane's last epoch.
+/// Where a lane's scan begins: everything below is stable.
+pub(super) fn beginning(range: &EpochRange, mark: &Watermark) -> Lsn {
+    let same_open = mark.epoch == range.epoch && mark.incarnation == range.incarnation;
+    if same_open { mark.drained.max(range.first) } else { range.first }
+}
+
+/// Reads the lane's last epoch, of which so much is known `ahead`.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where the table says that acknowledged bytes are missing; I/O errors.
-pub(crate) fn scan_lane(media: &Arc<Media>, range: &EpochRange, mark: &Watermark) -> Result<LaneScan> {
-    let lane = range.lane;
-    let same_open = mark.epoch == range.epoch && mark.incarnation == range.incarnation;
-    let from = if same_open { mark.drained.max(range.first) } else { range.first };
+pub(super) fn scan_lane(
+    media: &Arc<Media>,
+    range: &EpochRange,
+    mark: &Watermark,
+    ahead: &Ahead,
+) -> Result<LaneScan> {
+    let (lane, from) = (range.lane, beginning(range, mark));
     let mut scan = LaneScan {
         lane,
         from,
@@ -57,7 +67,7 @@ pub(crate) fn scan_lane(media: &Arc<Media>, range: &EpochRange, mark: &Watermark
         cut_at: None,
     };
     let mut cursor = LaneCursor::new(media.clone(), lane, from);
-    let stop = walk(&mut cursor, &mut scan);
+    let stop = walk(&mut cursor, &mut scan, ahead);
     let (at, unreadable, misplaced, what) = match stop {
         Stop::Limit => (scan.end, false, false, String::new()),
         Stop::Hole(at, bad) => (at, may_be_unreadable(media, lane, at), false, format!("{bad:?}")),
@@ -84,52 +94,18 @@ pub(crate) fn scan_lane(media: &Arc<Media>, range: &EpochRange, mark: &Watermark
     }
 }
 
-/// What has been passed of a lane: whole groups up to `end`, and a part of the next one.
-#[derive(Debug, Clone, Copy)]
-struct Passed {
-    end: Lsn,
-    gsn: Gsn,
-    batches: Batches,
-}
-
-impl Passed {
-    /// Takes the next frame in; true if it ends a group.
-    fn take(&mut self, header: &Header) -> Result<bool, &'static str> {
-        let Some(gsn) = self.batches.take(header)? else { return Ok(false) };
-        self.gsn = self.gsn.max(gsn);
-        self.end = Lsn(header.lsn.0 + header.frame_bytes() as u64);
-        Ok(true)
-    }
-
-    /// Whether the group is larger than any ring, so that it cannot have been written.
-    fn is_too_large(&self, at: Lsn, media: &Media) -> bool {
-        at.0 - self.end.0 > media.geometry.ring_bytes()
-    }
-}
-
 /// Passes over group after group to the first thing that is none.
-fn walk(cursor: &mut LaneCursor, scan: &mut LaneScan) -> Stop {
+fn walk(cursor: &mut LaneCursor, scan: &mut LaneScan, ahead: &Ahead) -> Stop {
     let media = cursor.media().clone();
-    let mut passed = Passed { end: scan.end, gsn: scan.gsn, batches: Batches::default() };
+    let mut passed = Passed::new(scan.end, scan.gsn, Batches::default());
     let (mut deps, mut frame, mut glide_from) = (Vec::new(), Vec::new(), Lsn(0));
     loop {
         // Nearly everything: frames that lie whole in the tail, and no question about them.
-        if deps.is_empty() && cursor.at >= glide_from {
-            let mut further = passed;
-            let plain = |header: &Header| {
-                let mut next = further;
-                let fine = header.kind != Kind::Deps
-                    && !further.is_too_large(header.lsn, &media)
-                    && next.take(header).is_ok();
-                if fine {
-                    further = next;
-                }
-                fine
-            };
-            match cursor.glide(plain) {
-                Ok(()) => passed = further,
-                // Some page ahead cannot be read: frame by frame, then, to where it ends or NVMe has it.
-                Err(_) => glide_from = Lsn(cursor.at.0 + GLIDE_BYTES),
+        if deps.is_empty() {
+            passed.join(cursor, ahead);
+            // Some page ahead cannot be read: frame by frame, then, to where it ends or NVMe has it.
+            if cursor.at >= glide_from && passed.glide(cursor).is_err() {
+                glide_from = Lsn(cursor.at.0 + GLIDE_BYTES);
             }
         }
         let (start, at) = (passed.end, cursor.at);
