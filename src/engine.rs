@@ -97,6 +97,12 @@ impl<T: Tail> Engine<T> {
         self.media.visible_first
     }
 
+    /// What a stamped batch survives without anybody's waiting.
+    #[inline]
+    pub(crate) fn kept_at_once(&self) -> Durability {
+        if self.visible_first() || !self.power_kept { Durability::Process } else { Durability::Power }
+    }
+
     #[inline]
     pub(crate) fn lane(&self, lane: Lane) -> &LaneState {
         &self.lanes[lane.0 as usize]

@@ -61,9 +61,7 @@ impl<T: Tail> Writer<T> {
     /// cases nothing was appended and the batch is as it was. [`Error::Poisoned`], [`Error::Closed`].
     #[inline]
     pub fn append(&mut self, stream: u32, payload: &[u8]) -> Result<Lsn> {
-        if !self.has_room(payload.len()) {
-            self.make_room(payload.len())?;
-        }
+        self.make_room(payload.len())?;
         let engine = &*self.engine;
         let core = self.core.as_mut().expect("a writer has its lane until it is dropped");
         let lsn = core.append(&engine.media.board, stream, payload);
@@ -97,18 +95,20 @@ impl<T: Tail> Writer<T> {
     }
 
     #[inline]
-    fn has_room(&mut self, len: usize) -> bool {
-        len as u64 <= self.engine.media.geometry.record_bytes_max() && self.core().make_room(len) == Room::Yes
+    fn make_room(&mut self, len: usize) -> Result<()> {
+        let fits = len as u64 <= self.engine.media.geometry.record_bytes_max();
+        if fits && self.core().room(len) == Room::Yes { Ok(()) } else { self.wait_for_room(len) }
     }
 
     #[cold]
-    fn make_room(&mut self, len: usize) -> Result<()> {
+    #[inline(never)]
+    fn wait_for_room(&mut self, len: usize) -> Result<()> {
         let engine = self.engine.clone();
         let bytes_max = engine.media.geometry.record_bytes_max();
         if len as u64 > bytes_max {
             return Err(Error::TooLarge { what: "record", bytes: len as u64, bytes_max });
         }
-        let mut room = self.core().make_room(len);
+        let mut room = self.core().room(len);
         let (lane, board, since) = (self.lane(), &engine.media.board, engine.env.now());
         let drained_bytes = || engine.lane(lane).drain.run_bytes.load(Ordering::Relaxed);
         let (mut waited, drained_before) = (false, drained_bytes());
@@ -140,7 +140,7 @@ impl<T: Tail> Writer<T> {
                     engine.env.sleep(LOOK_FOR_ROOM);
                 }
             }
-            room = self.core().make_room(len);
+            room = self.core().room(len);
         }
     }
 
@@ -266,7 +266,7 @@ impl<T: Tail> Writer<T> {
         let core = self.core.as_ref().expect("a writer has its lane until it is dropped");
         let nothing = !core.has_open_batch() && !core.has_unstamped();
         let visible_first = self.engine.visible_first();
-        if nothing || visible_first || self.engine.lane(core.lane()).is_poisoned() {
+        if visible_first || !core.has_pending() || self.engine.lane(core.lane()).is_poisoned() {
             self.engine.takes_commits(core.lane())?;
         }
         if nothing {
@@ -314,11 +314,7 @@ impl<T: Tail> Writer<T> {
     #[inline]
     fn reached(&self) -> Durability {
         let core = self.core.as_ref().expect("a writer has its lane until it is dropped");
-        match () {
-            () if core.has_unstamped() => Durability::Buffered,
-            () if self.engine.visible_first() => Durability::Process,
-            () => Durability::Power,
-        }
+        if core.has_unstamped() { Durability::Buffered } else { self.engine.kept_at_once() }
     }
 
     /// What was done last.

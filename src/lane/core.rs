@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! - the newest frame's header is held back (`pending`) until the next append or the commit, so that LAST is known;
-//! - a header's first word is stored last, or its line whole and past the cache; each line of a frame is written back
-//!   once;
+//! - a header's first word is stored last, or with its line past the cache, after the others, in whichever order the words
+//!   arrive: the checksum tells; each line of a frame is written back once;
 //! - on power-safe tails a batch is fenced before it is published, and nothing is acknowledged without a look at the
 //!   fault flag;
 //! - after every append the open slot still takes a deps frame and an abort frame.
@@ -148,9 +148,9 @@ impl<M: TailLane> Core<M> {
         self.closed.0 - self.unstamped.0
     }
 
-    /// Makes room for a payload of `len` bytes.
+    /// Whether there is room for a payload of `len` bytes.
     #[inline]
-    pub(crate) fn make_room(&self, len: usize) -> Room {
+    pub(crate) fn room(&self, len: usize) -> Room {
         let bytes = frame_bytes(len);
         if self.ring.lsn.0 - self.unstamped.0 + bytes as u64 > self.batch_bytes_max {
             return Room::TooLarge;
@@ -271,14 +271,14 @@ impl<M: TailLane> Core<M> {
                 tail_word |= flag_bits(FENCED);
             }
         }
-        let words = header_words(len, self.seal.finish(sum, tail_word, gsn), lsn, gsn, tail_word);
+        let header = header_words(len, self.seal.finish(sum, tail_word, gsn), lsn, gsn, tail_word);
         self.open.done |= STORED;
         if streamed {
             // One aligned line, stored by whole words: the checksum tells whether all of it arrived.
-            let ([a, b, c, d], [e, f, g, h]) = (words, self.head);
+            let ([a, b, c, d], [e, f, g, h]) = (header, self.head);
             self.ring.memory.stream_line(at, [a, b, c, d, e, f, g, h].map(u64::to_le));
         } else {
-            self.ring.put(at, words);
+            self.ring.put(at, header);
             self.ring.memory.flush(at, bytes);
         }
     }

@@ -188,7 +188,7 @@ pub(super) fn core<M: TailLane>(memory: M, lane: Lane, geometry: &Geometry) -> C
 
 /// Appends one frame of one word; false if the ring is full.
 pub(super) fn append<M: TailLane>(core: &mut Core<M>, board: &Board, word: u64) -> bool {
-    let mut room = core.make_room(8);
+    let mut room = core.room(8);
     if room == Room::Next {
         room = core.next_segment(board);
     }
