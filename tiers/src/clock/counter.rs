@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
+use super::beside::beside;
+
 /// A counter that rises steadily and alike on all CPUs.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Counter {
@@ -23,9 +25,6 @@ pub(super) struct Sample {
     /// UTC since 1970; 0 before.
     pub(super) utc_ns: u64,
 }
-
-/// How many times a sample is taken; the one least disturbed counts.
-const TRIES: usize = 8;
 
 impl Counter {
     /// The time stamp counter where the kernel keeps its own time by it and the processor says that it is invariant;
@@ -48,19 +47,11 @@ impl Counter {
 
     /// The counter and UTC at the same moment, to within what an undisturbed look at the clocks takes (100 ns).
     pub(super) fn sample(self, start: Instant) -> Sample {
-        let mut best = (u64::MAX, Sample { ticks: 0, steady_ns: 0, utc_ns: 0 });
-        for _ in 0..TRIES {
-            let before = self.ticks();
-            let steady_ns = nanoseconds(start.elapsed());
-            let utc = SystemTime::now();
-            let width = self.ticks().saturating_sub(before);
-            // A machine that believes itself before 1970 has no UTC yet: 0, and `Clock::trusted` will tell.
-            let utc_ns = utc.duration_since(SystemTime::UNIX_EPOCH).map_or(0, nanoseconds);
-            if width < best.0 {
-                best = (width, Sample { ticks: before + width / 2, steady_ns, utc_ns });
-            }
-        }
-        best.1
+        let look = || (nanoseconds(start.elapsed()), SystemTime::now());
+        let (ticks, (steady_ns, utc)) = beside(|| self.ticks(), look);
+        // A machine that believes itself before 1970 has no UTC yet: 0, and `Clock::trusted` will tell.
+        let utc_ns = utc.duration_since(SystemTime::UNIX_EPOCH).map_or(0, nanoseconds);
+        Sample { ticks, steady_ns, utc_ns }
     }
 }
 

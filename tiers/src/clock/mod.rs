@@ -3,6 +3,7 @@
 //! Contents: the seam ([`Clock`]), its implementation over the processor's counter ([`WallClock`]), and for short stretches
 //! a timer that holds back what it times ([`Ticks`]).
 
+mod beside;
 mod counter;
 mod line;
 mod ticks;

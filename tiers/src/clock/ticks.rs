@@ -6,11 +6,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::beside::beside;
+
 const CALIBRATION: Duration = Duration::from_millis(50);
 /// Empty brackets that are looked at for their cost.
 const BRACKETS: usize = 2001;
-/// Readings of both clocks of which the closest counts.
-const PAIRS: usize = 9;
 /// Dependent operations of one cycle each, to see the processor's speed: about 50 us.
 const CHAIN: u64 = 200_000;
 
@@ -34,29 +34,16 @@ impl Ticks {
             #[cfg(target_arch = "x86_64")]
             rdtscp: Rdtscp::detect(),
         };
-        let (start, from) = ticks.beside_the_clock();
+        let (from, start) = beside(|| ticks.now(), Instant::now);
         while start.elapsed() < CALIBRATION {
             std::hint::spin_loop();
         }
-        let (end, to) = ticks.beside_the_clock();
+        let (to, end) = beside(|| ticks.now(), Instant::now);
         ticks.ns_per_tick = (end - start).as_nanos() as f64 / (to - from).max(1) as f64;
         let mut brackets: Vec<u64> = (0..BRACKETS).map(|_| ticks.now().abs_diff(ticks.now())).collect();
         brackets.sort_unstable();
         ticks.bracket = brackets[BRACKETS / 2];
         ticks
-    }
-
-    /// The system's clock and the counter at the same moment: the pair of several that took least, so that a thread which
-    /// loses its processor between the two readings does not take its absence for a rate.
-    fn beside_the_clock(self) -> (Instant, u64) {
-        let pairs = (0..PAIRS).map(|_| {
-            let before = self.now();
-            let clock = Instant::now();
-            let after = self.now();
-            (after.abs_diff(before), clock, before)
-        });
-        let (took, clock, before) = pairs.min_by_key(|(took, ..)| *took).expect("some");
-        (clock, before + took / 2)
     }
 
     /// The counter, after everything before it has been executed, stores have arrived, and before anything behind it starts.

@@ -88,11 +88,11 @@ impl Map {
         Ok(Map { base, len, watch, heap: None })
     }
 
-    /// Zeroed memory of this process alone, aligned to a cache line.
+    /// Zeroed memory of this process alone, aligned to a pair of cache lines: processors fetch them together.
     #[cfg(not(any(loom, shuttle)))]
     pub(crate) fn heap(len: usize) -> io::Result<Map> {
         let full = || io::Error::from_raw_os_error(libc::ENOMEM);
-        let layout = Layout::from_size_align(len.max(1), 64).map_err(|_| full())?;
+        let layout = Layout::from_size_align(len.max(1), 128).map_err(|_| full())?;
         // SAFETY: the layout's size is not 0.
         let base = NonNull::new(unsafe { alloc::alloc_zeroed(layout) }).ok_or_else(full)?;
         Ok(Map { base, len, watch: Watch::unguarded(len), heap: Some(layout) })
