@@ -106,8 +106,8 @@ impl Host for Staged {
         self.machine.view_objects(config)
     }
 
-    fn sign(&self, config: &Config) -> Result<()> {
-        self.machine.sign(config)
+    fn sign(&self, config: &Config, nvme: &dyn Nvme) -> Result<()> {
+        self.machine.sign(config, nvme)
     }
 
     fn owner(&self, config: &Config) -> String {

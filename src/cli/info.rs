@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::format::{OpenRecord, TailRecord};
 use crate::number::{Epoch, Lsn};
-use crate::open::{Superblock, nvme_error};
+use crate::open::{Superblock, nvme_error, owner_lines};
 use crate::report::LaneWatermarks;
 use crate::runs::HeldBy;
 use crate::slot::SlotInfo;
@@ -111,7 +111,12 @@ impl Info {
                 granularity_bytes: tail.granularity_bytes,
             })
             .collect();
-        let owner = std::fs::read_to_string(config.dir.join("owner")).ok().filter(|_| view.is_live());
+        let owner = owner_lines(config).filter(|_| view.is_live());
+        // It has measured how to make a write durable; who only reads has not.
+        let (owner, nvme) = match owner {
+            Some((owner, known)) if !known.is_empty() => (Some(owner), known),
+            owner => (owner.map(|(owner, _)| owner), nvme),
+        };
         let emulated = view.is_emulated();
         let (process, mut power) = promises(&record.tails, &nvme, emulated);
         if !emulated && !view.nvme_is_power_safe() {
@@ -127,7 +132,7 @@ impl Info {
             dir: config.dir.display().to_string(),
             epoch: record.epoch,
             live: view.is_live(),
-            owner: owner.map(|owner| owner.trim().to_string()),
+            owner,
             closed: record.closed,
             emulated,
             tails,

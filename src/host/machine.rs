@@ -128,8 +128,8 @@ impl Host for Machine {
         open_objects(config, false)
     }
 
-    fn sign(&self, config: &Config) -> Result<()> {
-        sign_owner(&config.dir.join("owner")).map_err(Error::io("the file owner"))
+    fn sign(&self, config: &Config, nvme: &dyn Nvme) -> Result<()> {
+        sign_owner(&config.dir.join("owner"), &nvme.describe()).map_err(Error::io("the file owner"))
     }
 
     fn owner(&self, config: &Config) -> String {

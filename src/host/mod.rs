@@ -109,11 +109,11 @@ pub trait Host: Env + Sized + 'static {
     fn view_objects(&self, config: &ArchiveConfig) -> Result<Option<Arc<dyn Objects>>> {
         self.objects(config)
     }
-    /// Tells those that are refused who owns the log.
+    /// Tells those that are refused, and those that look on, who owns the log and what its `nvme` tier was found to be.
     ///
     /// # Errors
     /// I/O errors.
-    fn sign(&self, config: &Config) -> Result<()>;
+    fn sign(&self, config: &Config, nvme: &dyn Nvme) -> Result<()>;
     /// Who signed last, in words.
     fn owner(&self, config: &Config) -> String;
     /// Words that views in other processes can see, for one open.

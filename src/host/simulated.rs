@@ -272,7 +272,7 @@ impl Host for Simulation {
         Ok((!config.address.is_empty()).then(|| self.world().objects()))
     }
 
-    fn sign(&self, _: &Config) -> Result<()> {
+    fn sign(&self, _: &Config, _: &dyn Nvme) -> Result<()> {
         Ok(())
     }
 

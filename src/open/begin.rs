@@ -131,7 +131,7 @@ pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<E
     marks.flush()?;
     slots.flush()?;
     let pool = new_pool(&places, &config, &geometry, &examined)?;
-    sign(&**host, &config, &pool)?;
+    sign(&**host, &config, &*places.nvme, &pool)?;
     let began = host.now();
     let moved = super::settle::settle(&examined, &marks, &pool)?;
     let settle = Pass::of(moved, &**host, began);

@@ -25,24 +25,27 @@ pub(crate) fn boot_id() -> Result<[u8; 16]> {
     number.map(u128::to_be_bytes).map_err(|_| Error::Config(format!("{path} holds no boot id: {text:?}")))
 }
 
-/// Writes the file `owner`, for those that are refused.
-pub(crate) fn sign_owner(path: &Path) -> io::Result<()> {
+/// Writes the file `owner`: who it is, and what the NVMe tier is to it.
+pub(crate) fn sign_owner(path: &Path, nvme: &str) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    File::options().write(true).create_new(true).mode(0o600).open(path)?.write_all(owner_line().as_bytes())
-}
-
-/// What the file `owner` says.
-fn owner_line() -> String {
     let name =
         std::env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    format!("process {} ({})", std::process::id(), name.as_deref().unwrap_or("unknown"))
+    let (process, name) = (std::process::id(), name.as_deref().unwrap_or("unknown"));
+    let text = format!("process {process} ({name})\n{nvme}\n");
+    File::options().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
 }
 
-/// What the file `owner` of a log says.
+/// The lines of the file `owner`, if there is one.
+pub(crate) fn owner_lines(config: &Config) -> Option<(String, String)> {
+    let text = std::fs::read_to_string(config.dir.join("owner")).ok()?;
+    let (owner, nvme) = text.split_once('\n').unwrap_or((&text, ""));
+    Some((owner.trim().to_string(), nvme.trim().to_string()))
+}
+
+/// Who signed last, in words.
 pub(crate) fn owner_of(config: &Config) -> String {
-    let owner = std::fs::read_to_string(config.dir.join("owner"));
-    owner.unwrap_or_else(|_| "a process, or its forked child".into()).trim().to_string()
+    owner_lines(config).map_or_else(|| "a process, or its forked child".into(), |(owner, _)| owner)
 }

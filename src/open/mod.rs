@@ -18,6 +18,8 @@ mod superblock;
 
 pub use begin::{LaneRecovered, Pass, Recovered};
 pub(crate) use begin::{NoTail, begin};
+#[cfg(feature = "cli")]
+pub(crate) use identity::owner_lines;
 pub(crate) use identity::{boot_id, owner_of, random, sign_owner};
 pub(crate) use places::{board_paths, geometry_of, map_error, nvme_error, tail_bytes};
 pub(crate) use record::{write_closed, write_superseded};

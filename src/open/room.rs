@@ -1,6 +1,6 @@
 //! Room that an open needs and leaves: segment files and the reserve, and place in the open record.
 
-use tierlog_tiers::nvme::BLOCK_BYTES;
+use tierlog_tiers::nvme::{BLOCK_BYTES, Nvme};
 
 use super::places::Places;
 use super::record::still_there;
@@ -36,11 +36,11 @@ pub(super) fn new_pool<H: Host>(
 }
 
 /// Also on a full disk, with what the reserve gives.
-pub(super) fn sign<H: Host>(host: &H, config: &Config, pool: &Pool) -> Result<()> {
-    match host.sign(config) {
+pub(super) fn sign<H: Host>(host: &H, config: &Config, nvme: &dyn Nvme, pool: &Pool) -> Result<()> {
+    match host.sign(config, nvme) {
         Err(Error::Io { what, source }) if is_full(&source) => {
             let given = pool.give_up_reserve().map_err(Error::io("the reserve"))?;
-            if given { host.sign(config) } else { Err(Error::Io { what, source }) }
+            if given { host.sign(config, nvme) } else { Err(Error::Io { what, source }) }
         }
         signed => signed,
     }

@@ -25,6 +25,8 @@ fn all_but_a_second_writer() {
         assert_eq!((&info["live"], &info["epoch"]), (&true.into(), &1.into()));
         let owner = format!("process {} (tierlog)", appending.id());
         assert_eq!(info["owner"], *owner);
+        let nvme = info["nvme"].as_str().unwrap();
+        assert!(nvme.contains(" by pwrite") || nvme.contains(" by io_uring"), "{nvme}");
         place.run(&["verify"]).done();
         let refused = run(place.command(&["append"]).args(["--lock-wait-ms-max", "50"]), b"never\n");
         refused.refused(1, &format!("open for writing by {owner}"));

@@ -125,7 +125,7 @@ impl Host for Checked {
         Ok((!config.address.is_empty()).then(|| self.world.objects()))
     }
 
-    fn sign(&self, _: &Config) -> Result<()> {
+    fn sign(&self, _: &Config, _: &dyn Nvme) -> Result<()> {
         Ok(())
     }
 
