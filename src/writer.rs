@@ -228,12 +228,9 @@ impl<T: Tail> Writer<T> {
     /// [`Error::FarAhead`] beyond the configured lead, [`Error::Lost`] for a stamp that did not survive a crash.
     pub fn observe(&mut self, stamp: Stamp) -> Result<()> {
         let now = self.engine.order.clock().now_ns();
-        if stamp.gsn > Gsn::MAX {
-            return Err(Error::OutOfStamps);
-        }
         let (lead_ms, lead_ms_max) =
             (stamp.gsn.0.saturating_sub(now) / 1_000_000, self.engine.config.lead_ms_max);
-        if lead_ms > lead_ms_max {
+        if lead_ms > lead_ms_max || stamp.gsn > Gsn::MAX {
             return Err(Error::FarAhead { lead_ms, lead_ms_max });
         }
         self.engine.survived(stamp.end)?;
