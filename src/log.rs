@@ -350,6 +350,12 @@ impl<H: Host> Log<H> {
         first.and(archive.map_or(Ok(()), |cause| Err(Error::Archive(cause))))
     }
 
+    /// Nothing is drained while the answer is held, as beside committing threads that never end. For benchmarks.
+    #[cfg(feature = "cli")]
+    pub(crate) fn hold_drains(&self) -> Vec<tierlog_tiers::sync::MutexGuard<'_, crate::runs::LaneRuns>> {
+        self.engine.media.lanes().map(|lane| self.engine.lock_runs(lane)).collect()
+    }
+
     fn same_process(&self) -> Result<()> {
         if self.engine.process == std::process::id() { Ok(()) } else { Err(Error::Closed) }
     }

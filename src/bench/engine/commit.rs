@@ -1,4 +1,5 @@
 //! Append + commit at `Power` on the tail, beside the raw loops over the bytes of the frames, in turns on one processor.
+//! Nothing is drained meanwhile: what that costs commits is [`drained`](super::drained)'s to tell.
 
 use tierlog_tiers::raw::Raw;
 use tierlog_tiers::tail::Fault;
@@ -60,10 +61,15 @@ impl Probe for Commit {
         let mut writer = place.log.writer()?;
         let mut contestants = self.contestants(session, &mut writer)?;
         let commits_max = USED_BYTES / self.bytes();
+        let mut held = place.log.hold_drains();
         contest(&mut contestants, session.ticks, session.pace, commits_max, |done| {
             (session.progress)(done);
-            place.settle()
+            held.clear();
+            place.settle()?;
+            held = place.log.hold_drains();
+            Ok(())
         })?;
+        drop(held);
         let figures = contestants.iter().map(|one| self.figure(session, one, &contestants[0])).collect();
         drop(contestants);
         let lane = writer.lane();

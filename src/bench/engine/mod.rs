@@ -9,6 +9,7 @@ mod arrive;
 mod commit;
 mod disk;
 mod drain;
+mod drained;
 mod follow;
 mod machine;
 pub(crate) mod memory;
@@ -30,6 +31,11 @@ pub const KINDS: &[Kind] = &[
         what: "commit",
         about: "append + commit by size and batch, beside the raw loop (copy, write back, fence)",
         probes: commit::probes,
+    },
+    Kind {
+        what: "commit, drained",
+        about: "commits one by one while their lane is drained, beside the same with no drain",
+        probes: drained::probes,
     },
     Kind { what: "append", about: "append alone, beside a copy", probes: append::probes },
     Kind { what: "part", about: "what each part of a commit costs by itself", probes: parts::probes },

@@ -1,4 +1,5 @@
-//! Threads with a lane each, beside as many raw loops: from all lanes what from one.
+//! Threads with a lane each, beside as many raw loops: from all lanes what from one. By themselves, and while their lanes
+//! are drained.
 
 use std::time::Duration;
 
@@ -35,9 +36,9 @@ impl Probe for Scale {
     fn estimate(&self, pace: &Pace) -> Estimate {
         let bytes = USED_BYTES * u64::from(pace.runs) * u64::from(self.threads);
         Estimate {
-            time: pace.time * 2 + Duration::from_millis(300 + bytes / 500_000),
-            tail_bytes: 2 * bytes,
-            nvme_bytes: bytes,
+            time: pace.time * 3 + Duration::from_millis(300 + bytes / 250_000),
+            tail_bytes: 3 * bytes,
+            nvme_bytes: 2 * bytes,
         }
     }
 
@@ -60,7 +61,7 @@ impl Probe for Scale {
                 Ok(())
             }))
         };
-        let (mut own, mut other) = (Vec::new(), Vec::new());
+        let (mut own, mut drained, mut other) = (Vec::new(), Vec::new(), Vec::new());
         for run in 0..session.pace.runs {
             let (dir, ask) = (&session.tail_dir, session.grounds.tail_ask);
             let loops = |nth| -> Measured<Box<dyn Loop>> {
@@ -73,36 +74,40 @@ impl Probe for Scale {
             for nth in 0..threads {
                 std::fs::remove_file(session.tail_dir.join(format!("{run}-{nth}")))?;
             }
+            let held = place.log.hold_drains();
             own.push(parallel.run(cpus, ticks, &ours)?.per_s);
+            drop(held);
+            place.settle()?;
+            drained.push(parallel.run(cpus, ticks, &ours)?.per_s);
             place.settle()?;
             (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
         }
         let waits: u64 = place.log.metrics().lanes.iter().map(|lane| lane.waits_for_room).sum();
         place.close()?;
-        Ok(self.figures(session, &own, &other, waits))
+        let mut figures = vec![self.figure(session, RAW, &other, &other)];
+        figures.push(self.figure(session, "tierlog", &own, &other));
+        let mut last = self.figure(session, "tierlog, drained", &drained, &other);
+        last.counted.insert("waits_for_room".into(), waits as f64);
+        if threads as usize >= session.cpus.count() {
+            last.note =
+                Some("its drainer shares the processors with the threads; a raw loop has none".into());
+        }
+        figures.push(last);
+        Ok(figures)
     }
 }
 
 impl Scale {
-    fn figures(&self, session: &Session<'_>, own: &[f64], other: &[f64], waits: u64) -> Vec<Figure> {
+    fn figure(&self, session: &Session<'_>, by: &str, runs: &[f64], raw: &[f64]) -> Figure {
         let at = Point { size_bytes: Some(self.size), threads: Some(self.threads), ..Point::default() };
-        let figure = |by: &str, runs: &[f64]| {
-            let promise = session.grounds.tail_promise;
-            let mut figure = Figure::new(Group::Engine, "scale", by, at.clone(), "tail", promise);
-            figure.runs = runs.len() as u32;
-            figure.per_s = spread(runs);
-            let bytes: Vec<f64> = runs.iter().map(|per_s| per_s * self.size as f64).collect();
-            figure.bytes_per_s = spread(&bytes);
-            figure
-        };
-        let mut ours = figure("tierlog", own);
-        let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| other / own).collect();
-        ours.ratio = spread(&ratios).map(|value| Ratio { to: RAW.into(), of: "time".into(), value });
-        ours.counted.insert("waits_for_room".into(), waits as f64);
-        if self.threads as usize >= session.cpus.count() {
-            ours.note =
-                Some("its drainer shares the processors with the threads; a raw loop has none".into());
+        let mut figure = Figure::new(Group::Engine, "scale", by, at, "tail", session.grounds.tail_promise);
+        figure.runs = runs.len() as u32;
+        figure.per_s = spread(runs);
+        figure.bytes_per_s = spread(&runs.iter().map(|per_s| per_s * self.size as f64).collect::<Vec<_>>());
+        if by != RAW {
+            let ratios: Vec<f64> = runs.iter().zip(raw).map(|(own, raw)| raw / own).collect();
+            figure.ratio = spread(&ratios).map(|value| Ratio { to: RAW.into(), of: "time".into(), value });
         }
-        vec![figure(RAW, other), ours]
+        figure
     }
 }
