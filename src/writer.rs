@@ -59,7 +59,7 @@ impl<T: Tail> Writer<T> {
     /// # Errors
     /// [`Error::TooLarge`] for a record above the limit or a batch that would not fit the ring, [`Error::Full`]; in both
     /// cases nothing was appended and the batch is as it was. [`Error::Poisoned`], [`Error::Closed`].
-    #[inline]
+    #[inline(always)]
     pub fn append(&mut self, stream: u32, payload: &[u8]) -> Result<Lsn> {
         self.make_room(payload.len())?;
         let engine = &*self.engine;
@@ -94,7 +94,7 @@ impl<T: Tail> Writer<T> {
         Ok(self.core().append_mark(&engine.media.board, name))
     }
 
-    #[inline]
+    #[inline(always)]
     fn make_room(&mut self, len: usize) -> Result<()> {
         let fits = len as u64 <= self.engine.media.geometry.record_bytes_max();
         if fits && self.core().room(len) == Room::Yes { Ok(()) } else { self.wait_for_room(len) }
@@ -170,7 +170,7 @@ impl<T: Tail> Writer<T> {
     /// # Errors
     /// [`Error::Poisoned`]: whether the batch survives is known after the next open. [`Error::Closed`]: it does not.
     /// [`Error::NotKept`] for a level that this log cannot keep.
-    #[inline]
+    #[inline(always)]
     pub fn commit(&mut self, durability: Durability) -> Result<Commit> {
         self.publish(durability)?;
         // Made where it is returned: a copy loads wider than what was stored, and that waits until the fence is over.

@@ -23,8 +23,6 @@ use crate::order::Order;
 const LINE: usize = LINE_BYTES as usize;
 static ZEROS: [u8; LINE] = [0; LINE];
 
-/// Words of a line.
-const WORDS: usize = LINE / 8;
 /// The payload's words in a frame's first line.
 type Head = [u64; (LINE - HEADER_BYTES) / 8];
 
@@ -173,12 +171,15 @@ impl<M: TailLane> Core<M> {
     pub(crate) fn append(&mut self, board: &Board, stream: u32, payload: &[u8]) -> Lsn {
         let at = self.ring.at;
         let streamed = frame_bytes(payload.len()) >= self.ring.memory.crossover();
-        let head = if streamed { Some(self.stream(at, payload)) } else { None };
-        if !streamed {
+        if streamed {
+            // The frame before still has its own first line here.
+            self.seal_pending(board, 0, Gsn(0));
+            self.stream(at, payload);
+        } else {
             self.store(at, payload);
         }
         let partial = self.seal.over(self.ring.lsn, payload);
-        self.hold(board, Kind::Record, stream, payload.len(), partial, head)
+        self.hold(board, Kind::Record, stream, payload.len(), partial, streamed)
     }
 
     #[inline]
@@ -190,16 +191,16 @@ impl<M: TailLane> Core<M> {
 
     /// All lines but the first past the cache; what shares that with the header is kept, to go with it.
     #[inline]
-    fn stream(&mut self, at: usize, payload: &[u8]) -> Head {
+    fn stream(&mut self, at: usize, payload: &[u8]) {
         let (first, rest) = payload.split_at(payload.len().min(LINE - HEADER_BYTES));
         let (lines, last) = rest.split_at(rest.len() - rest.len() % LINE);
         if !lines.is_empty() {
             self.ring.memory.stream(at + LINE, lines);
         }
         if !last.is_empty() {
-            self.ring.memory.stream_line(at + LINE + lines.len(), words::<WORDS>(last).map(u64::to_le));
+            self.ring.memory.stream_line(at + LINE + lines.len(), words(last));
         }
-        words(first)
+        self.head = words(first);
     }
 
     /// Where the next payload will lie, for a caller that builds it in place. There must be room.
@@ -219,7 +220,7 @@ impl<M: TailLane> Core<M> {
         self.ring.memory.store(at + end, &ZEROS[..frame_bytes(len) - end]);
         let lsn = self.ring.lsn;
         let partial = self.seal.over(lsn, self.ring.memory.bytes_mut(at + HEADER_BYTES, len));
-        self.hold(board, Kind::Record, stream, len, partial, None)
+        self.hold(board, Kind::Record, stream, len, partial, false)
     }
 
     /// Stores the header held back before, and holds back the new frame's.
@@ -231,7 +232,7 @@ impl<M: TailLane> Core<M> {
         stream: u32,
         len: usize,
         partial: Partial,
-        head: Option<Head>,
+        streamed: bool,
     ) -> Lsn {
         let lsn = self.ring.lsn;
         let first = self.open.frames == 0;
@@ -240,11 +241,6 @@ impl<M: TailLane> Core<M> {
         } else {
             self.seal_pending(board, 0, Gsn(0));
             self.open.frames += 1;
-        }
-        let streamed = head.is_some();
-        if let Some(head) = head {
-            // The frame before has taken its own.
-            self.head = head;
         }
         let tail_word = tail_word(kind, if first { FIRST } else { 0 }, self.seal.epoch, stream);
         self.pending = Some(Pending { len: len as u32, sum: partial.sum(), tail_word, streamed });
@@ -276,7 +272,7 @@ impl<M: TailLane> Core<M> {
         if streamed {
             // One aligned line, stored by whole words: the checksum tells whether all of it arrived.
             let ([a, b, c, d], [e, f, g, h]) = (header, self.head);
-            self.ring.memory.stream_line(at, [a, b, c, d, e, f, g, h].map(u64::to_le));
+            self.ring.memory.stream_line(at, [a, b, c, d, e, f, g, h]);
         } else {
             self.ring.put(at, header);
             self.ring.memory.flush(at, bytes);
@@ -292,7 +288,7 @@ impl<M: TailLane> Core<M> {
         let at = self.ring.at;
         self.store(at, body);
         let partial = self.seal.over(self.ring.lsn, body);
-        self.hold(board, kind, 0, body.len(), partial, None)
+        self.hold(board, kind, 0, body.len(), partial, false)
     }
 
     /// Appends a mark for which there is room.

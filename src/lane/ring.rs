@@ -112,16 +112,14 @@ impl<M: TailLane> Ring<M> {
     }
 }
 
-/// `bytes` as words, with zeros behind.
-#[inline]
+/// `bytes` as words, with zeros behind. Each word by itself: an array that is cleared, filled and loaded again has been
+/// stored in other pieces than it is loaded in, and waits for the fence before (docs/decisions/0009).
+#[inline(always)]
 pub(super) fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
     let (whole, rest) = bytes.as_chunks::<8>();
-    let mut words = [0; N];
-    for (word, bytes) in words.iter_mut().zip(whole) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    if let Some(word) = words.get_mut(whole.len()) {
-        *word = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    }
-    words
+    std::array::from_fn(|at| match whole.get(at) {
+        Some(word) => u64::from_le_bytes(*word),
+        None if at == whole.len() => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        None => 0,
+    })
 }

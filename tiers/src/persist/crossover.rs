@@ -11,21 +11,23 @@ pub const CROSSOVER_MIN: usize = 64;
 /// Largest crossover ever reported, in bytes; also the answer where non-temporal stores never won.
 pub const CROSSOVER_MAX: usize = 4096;
 
-const SIZES: [usize; 9] = [64, 128, 256, 384, 512, 1024, 1536, 2048, 4096];
-const ROUNDS: u32 = 31;
-const BURST: usize = 8;
-const BUDGET: Duration = Duration::from_millis(4);
-const SCRATCH: usize = 4 << 20;
+const SIZES: [usize; 7] = [64, 128, 256, 512, 1024, 2048, 4096];
+const ROUNDS: u32 = 15;
+/// Bytes of one size in a row: the processor foresees the lines of a ring, and after fewer it would not.
+const BURST: usize = 8 << 10;
+const BUDGET: Duration = Duration::from_millis(3);
+/// All rounds, each line once.
+const SCRATCH: usize = 2 * BURST * SIZES.len() * ROUNDS as usize;
 
 /// Measures, over ordinary memory, the size in bytes from which non-temporal stores win.
 ///
-/// Takes less than 5 ms. The scratch is walked once, line after line, as a ring larger than the caches is. The sizes are
-/// visited in turn, so that a disturbance hits all alike, and medians are compared.
+/// Takes less than 5 ms. The scratch is in no cache and is walked once, line after line, as a ring larger than the caches is.
+/// The sizes are visited in turn, so that a disturbance hits all alike, and medians are compared.
 pub fn crossover(persist: Persist) -> usize {
-    let started = Instant::now();
-    let mut scratch = Scratch::new();
+    let mut scratch = Scratch::new(persist);
     let mut stored = [const { Vec::new() }; SIZES.len()];
     let mut streamed = [const { Vec::new() }; SIZES.len()];
+    let started = Instant::now();
     for round in 1..=ROUNDS {
         for (i, &size) in SIZES.iter().enumerate() {
             stored[i].push(scratch.time(size, |to, from| {
@@ -54,9 +56,10 @@ pub fn crossover(persist: Persist) -> usize {
     smallest_win(&stored.map(median), &streamed.map(median))
 }
 
-/// The smallest size from which on streaming is never slower, as far as measured.
+/// The smallest size from which on streaming is always faster, by more than two such measurements differ by themselves.
 fn smallest_win(stored: &[u64], streamed: &[u64]) -> usize {
-    let wins = stored.iter().zip(streamed).rev().take_while(|(store, stream)| stream <= store).count();
+    let faster = |(store, stream): &(&u64, &u64)| *stream * 10 <= *store * 9;
+    let wins = stored.iter().zip(streamed).rev().take_while(faster).count();
     SIZES[(SIZES.len() - wins).min(SIZES.len() - 1)]
 }
 
@@ -72,27 +75,35 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new() -> Scratch {
-        // Written once here: page faults are not to be measured.
-        Scratch { memory: vec![1; SCRATCH + LINE], from: vec![2; CROSSOVER_MAX], next: 0 }
+    fn new(persist: Persist) -> Scratch {
+        let mut scratch = Scratch { memory: vec![0; SCRATCH + LINE], from: vec![2; CROSSOVER_MAX], next: 0 };
+        let at = scratch.start();
+        // Written here: page faults are not to be measured. Past the cache: lines that another processor wrote, or still has,
+        // would be measured instead of the memory.
+        for to in scratch.memory[at..at + SCRATCH].chunks_exact_mut(CROSSOVER_MAX) {
+            // SAFETY: two slices of one length; `to` begins on a line.
+            unsafe { persist.stream(to.as_mut_ptr(), &scratch.from) };
+        }
+        persist.fence();
+        scratch
+    }
+
+    /// Its first line.
+    fn start(&self) -> usize {
+        self.memory.as_ptr().align_offset(LINE)
     }
 
     /// Ticks that a burst of `work` takes on the next lines, `size` bytes at a time.
-    ///
-    /// One alone would measure nothing: stores retire before they have arrived, so the next one pays.
     fn time(&mut self, size: usize, work: impl Fn(&mut [u8], &[u8])) -> u64 {
-        if self.next + size * BURST > SCRATCH {
-            self.next = 0;
-        }
-        let at = self.memory.as_ptr().align_offset(LINE) + self.next;
-        self.next += size * BURST;
+        let at = self.start() + self.next;
+        self.next += BURST;
         // The clock does not wait for what was written back: what one burst leaves, the next one would pay.
         let settled = || {
             fence(SeqCst);
             arch::ticks()
         };
         let start = settled();
-        for to in self.memory[at..at + size * BURST].chunks_exact_mut(size) {
+        for to in self.memory[at..at + BURST].chunks_exact_mut(size) {
             work(to, &self.from[..size]);
         }
         settled() - start

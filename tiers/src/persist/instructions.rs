@@ -93,7 +93,7 @@ impl Persist {
         unsafe { self.nt.stream(self.line, to, bytes) }
     }
 
-    /// The same for one line, from its words in the order of memory. They go from registers: a wide load of what was stored
+    /// The same for one line, from its words, stored little-endian. They go from registers: a wide load of what was stored
     /// in narrower pieces waits until those have reached the cache, behind the fence before them (100 ns on Intel).
     ///
     /// # Safety
@@ -101,7 +101,7 @@ impl Persist {
     ///
     /// # Panics
     /// If `to` is not a multiple of [`LINE`](super::LINE).
-    #[inline]
+    #[inline(always)]
     pub unsafe fn stream_line(self, to: *mut u8, words: [u64; super::LINE / 8]) {
         assert!(to.addr().is_multiple_of(super::LINE), "stream of a partial cache line");
         #[cfg(target_arch = "x86_64")]
@@ -112,7 +112,7 @@ impl Persist {
         #[cfg(not(target_arch = "x86_64"))]
         // SAFETY: as above.
         unsafe {
-            self.nt.stream(self.line, to, words.map(u64::to_ne_bytes).as_flattened())
+            self.nt.stream(self.line, to, words.map(u64::to_le_bytes).as_flattened())
         };
     }
 

@@ -225,11 +225,11 @@ unsafe fn stream_movnti(to: *mut u8, bytes: &[u8]) {
 
 /// # Safety
 /// `to` starts a line of writable memory, owned by the caller.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn stream_line(to: *mut u8, words: [u64; LINE / 8]) {
-    for (i, word) in words.into_iter().enumerate() {
+    for (i, word) in words.iter().enumerate() {
         // SAFETY: the target word lies in the caller's line.
-        unsafe { movnti(to.add(i * 8), word) };
+        unsafe { movnti(to.add(i * 8), word.to_le()) };
     }
 }
 

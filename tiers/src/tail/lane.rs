@@ -152,14 +152,14 @@ impl TailLane for MappedLane {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn stream_line(&mut self, at: usize, words: [u64; LINE / 8]) {
         assert!(at.is_multiple_of(LINE), "stream of a partial cache line");
         let to = self.range(at, LINE);
         match self.how {
             // SAFETY: as for `stream`.
             How::Lines(persist) => unsafe { persist.stream_line(to, words) },
-            How::Page | How::File => self.stream(at, words.map(u64::to_ne_bytes).as_flattened()),
+            How::Page | How::File => self.stream(at, words.map(u64::to_le_bytes).as_flattened()),
         }
     }
 

@@ -176,9 +176,9 @@ pub trait TailLane: Send + fmt::Debug {
     fn store(&mut self, at: usize, bytes: &[u8]);
     /// Non-temporal stores; `at` and `bytes.len()` are multiples of 64.
     fn stream(&mut self, at: usize, bytes: &[u8]);
-    /// [`stream`](TailLane::stream) of one line that was just put together, from its words as they lie in memory.
+    /// [`stream`](TailLane::stream) of one line that was just put together, from its words, stored little-endian.
     fn stream_line(&mut self, at: usize, words: [u64; 8]) {
-        self.stream(at, words.map(u64::to_ne_bytes).as_flattened());
+        self.stream(at, words.map(u64::to_le_bytes).as_flattened());
     }
     /// One aligned 8-byte store, release-ordered, never torn: the store that validates a frame.
     fn store_word(&mut self, at: usize, word: u64);

@@ -118,7 +118,7 @@ fn what_is_stored_is_read(place: &impl Place) {
         assert_eq!(lane.bytes(at, len), bytes);
     }
     let words: Vec<u64> =
-        pattern(64, 5).as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+        pattern(64, 5).as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
     lane.stream_line(192, words.try_into().unwrap());
     lane.fence().unwrap();
     assert_eq!(read(&*view, 4096 + 192, 64), pattern(64, 5));
