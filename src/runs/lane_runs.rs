@@ -37,6 +37,18 @@ pub(crate) trait Frames {
     fn look(&mut self, seal: &Seal, lane: Lane, lsn: Lsn) -> Result<(Header, usize)>;
     /// Copies a part of the frame that was looked at last.
     fn copy(&mut self, from: usize, into: &mut [u8]) -> Result<()>;
+    /// Copies as many whole frames from `lsn` on as `into` has room for and lie side by side, and shows the header of each;
+    /// their bytes. None, also where there are some: they are to be had one by one.
+    fn copy_many(
+        &mut self,
+        _seal: &Seal,
+        _lane: Lane,
+        _lsn: Lsn,
+        _into: &mut [u8],
+        _each: &mut dyn FnMut(&Header),
+    ) -> Result<usize> {
+        Ok(0)
+    }
 }
 
 /// A frame's end in the buffer: where, its LSN, and its stamp if it closes a batch.
@@ -180,6 +192,9 @@ impl LaneRuns {
     ) -> Result<Progress> {
         let mut progress = Progress::default();
         while self.copied < upto {
+            if self.copy_many(frames, upto)? {
+                continue;
+            }
             let (header, len) = frames.look(&self.seal, self.range.lane, self.copied)?;
             if !self.fits(len) {
                 self.seal_segment(sink, &mut progress)?;
@@ -239,6 +254,23 @@ impl LaneRuns {
         self.write_blocks(sink, progress)?;
         self.segment = None;
         Ok(())
+    }
+
+    /// Copies frames of which many lie side by side; false if there are none to be had at once.
+    fn copy_many(&mut self, frames: &mut dyn Frames, upto: Lsn) -> Result<bool> {
+        let Some(segment) = &self.segment else { return Ok(false) };
+        let in_segment = segment.file.len() - segment.at - self.filled as u64;
+        let room = in_segment.min(upto.0 - self.copied.0).min((self.buffer.len() - self.filled) as u64);
+        let into = &mut self.buffer[self.filled..][..room as usize];
+        let (filled, copied, gsn, ends) = (&mut self.filled, &mut self.copied, &mut self.gsn, &mut self.ends);
+        let from = *copied;
+        let mut each = |header: &Header| {
+            *filled += header.frame_bytes();
+            copied.0 += header.frame_bytes() as u64;
+            *gsn = (*gsn).max(header.gsn);
+            ends.push(End { at: *filled, lsn: *copied, gsn: header.gsn });
+        };
+        Ok(frames.copy_many(&self.seal, self.range.lane, from, into, &mut each)? > 0)
     }
 
     fn copy(
