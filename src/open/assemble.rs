@@ -20,7 +20,7 @@ use crate::media::{Horizon, Media};
 use crate::number::Lane;
 use crate::order::Order;
 use crate::reaper::Errands;
-use crate::recover::live_ranges;
+use crate::recover::{Examined, live_ranges};
 use crate::repair::ScrubCounters;
 use crate::runs::{LaneRuns, Stability};
 
@@ -34,24 +34,9 @@ pub(super) fn assemble<H: Host>(
     let Opening { places, geometry, record, marks, examined, pool, tails, slots, .. } = opening;
     let host = places.host;
     let order = Arc::new(Order::new(host.clock(), host.clone()));
-    let stamp =
-        BoardStamp { boot, log: record.log.0, epoch: record.epoch.0, incarnation: record.incarnation.0 };
-    let page = host.board(&config, record.log, record.incarnation, Board::words(&geometry))?;
-    let board = Board::owned(page, &geometry);
+    let board = new_board(&*host, &config, &record, boot, &geometry, &examined)?;
     let ranges = live_ranges(&record, &geometry);
     let visible_first = tails.iter().any(|tail| !tail.medium().power_safe());
-    for lane in (0..geometry.lanes).map(Lane) {
-        let end = examined.media.board.published(lane);
-        board.publish(lane, end);
-        for water in [Water::Durable, Water::Stable, Water::Drained] {
-            board.raise_water(lane, water, end);
-        }
-        for water in [Water::Trimmed, Water::Archived] {
-            board.raise_water(lane, water, examined.media.board.water(lane, water));
-        }
-    }
-    board.raise_floor(record.gsn.0);
-    board.sign(&stamp);
     let catalogue = std::mem::take(&mut *examined.media.catalogue_mut());
     let media = Arc::new(Media::new(
         record.log,
@@ -107,6 +92,37 @@ pub(super) fn assemble<H: Host>(
         process: std::process::id(),
     };
     Ok(Arc::new(engine))
+}
+
+/// The shared page, from where recovery ended on.
+fn new_board<H: Host>(
+    host: &H,
+    config: &Config,
+    record: &OpenRecord,
+    boot: [u8; 16],
+    geometry: &Geometry,
+    examined: &Examined,
+) -> Result<Board> {
+    let page = host.board(config, record.log, record.incarnation, Board::words(geometry))?;
+    let (board, recovered) = (Board::owned(page, geometry), &examined.media.board);
+    for lane in (0..geometry.lanes).map(Lane) {
+        let end = recovered.published(lane);
+        board.publish(lane, end);
+        for water in [Water::Durable, Water::Stable, Water::Drained] {
+            board.raise_water(lane, water, end);
+        }
+        for water in [Water::Trimmed, Water::Archived] {
+            board.raise_water(lane, water, recovered.water(lane, water));
+        }
+    }
+    board.raise_floor(record.gsn.0);
+    board.sign(&BoardStamp {
+        boot,
+        log: record.log.0,
+        epoch: record.epoch.0,
+        incarnation: record.incarnation.0,
+    });
+    Ok(board)
 }
 
 /// One a lane, on lines of its own.
