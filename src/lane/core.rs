@@ -11,7 +11,7 @@
 use tierlog_tiers::tail::{Fault, TailLane};
 
 use super::ring::{Ring, words};
-use crate::board::{Board, Water};
+use crate::board::{Board, Water, WriterLine};
 use crate::frame::{
     Dep, FENCED, FIRST, HEADER_BYTES, Kind, LAST, Partial, Seal, Sum, deps_frame_bytes_max, encode_deps,
     flag_bits, frame_bytes, header_words, tail_word,
@@ -307,32 +307,35 @@ impl<M: TailLane> Core<M> {
     }
 
     /// Closes the batch with a stamp and publishes it, fenced before where the tail is power-safe. `None`: the log is
-    /// shut, nothing was published.
+    /// shut, nothing was published. Never a result that is copied whole: that would wait for the fence.
     #[inline(always)]
     pub(crate) fn close_stamped(&mut self, board: &Board, order: &Order) -> Result<Option<Gsn>, Fault> {
         let line = board.writer_line(self.lane);
         line.mark(self.turn + 1, order.has_membarrier());
         let drawn = order.draw(board, self.gsn);
-        let published = match drawn {
-            None => Ok(None),
-            Some(gsn) => {
-                self.seal_here(board, LAST, gsn);
-                // A lane of an ordinary tail fences for nothing, and looks at the fault flag.
-                self.ring.memory.fence().map(|()| {
-                    self.gsn = gsn;
-                    line.publish(self.ring.lsn);
-                    drawn
-                })
+        if let Some(gsn) = drawn {
+            self.seal_here(board, LAST, gsn);
+            // A lane of an ordinary tail fences for nothing, and looks at the fault flag.
+            if let Err(fault) = self.ring.memory.fence() {
+                self.unmark(&line);
+                return Err(fault);
             }
-        };
-        self.turn += 2;
-        line.unmark(self.turn);
-        if let Ok(Some(_)) = published {
+            self.gsn = gsn;
+            line.publish(self.ring.lsn);
+        }
+        self.unmark(&line);
+        if drawn.is_some() {
             let end = self.ring.lsn;
             self.open = Open::default();
             (self.closed, self.unstamped) = (end, end);
         }
-        published
+        Ok(drawn)
+    }
+
+    #[inline(always)]
+    fn unmark(&mut self, line: &WriterLine<'_>) {
+        self.turn += 2;
+        line.unmark(self.turn);
     }
 
     /// Makes the batch end in a deps frame, also when there is nothing else in it: a stamp for what came before.
