@@ -21,10 +21,12 @@ use crate::media::Media;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, Lsn, Position};
 use crate::open::Superblock;
 use crate::order::Order;
-use crate::read::batch_start;
+use crate::read::{LaneCursor, batch_start};
 use crate::reaper::Errands;
 use crate::repair::ScrubCounters;
-use crate::runs::{self, Haste, LaneRuns, Marks, Pool, RunLocks, Sharing, Sink, Stability, TailFrames};
+use crate::runs::{
+    self, Haste, LaneRuns, Marks, Pool, RunLocks, Sharing, Sink, Stability, TailFrames, prove,
+};
 use crate::slot::Slots;
 
 /// Between two tries to write where there was no room.
@@ -122,7 +124,8 @@ impl<T: Tail> Engine<T> {
             self.media.board.raise_water(lane, Water::Durable, runs.durable());
         }
         if self.config.nvme.read_back {
-            runs.prove(&self.media, self.media.board.water(lane, Water::Drained), upto)?;
+            let drained = self.media.board.water(lane, Water::Drained);
+            prove(&mut LaneCursor::new(self.media.clone(), lane, drained).newest_on_nvme(), upto)?;
         }
         drop(runs);
         self.stability.raise(&self.media.board, lane);

@@ -140,11 +140,10 @@ fn a_rotation_makes_moves_and_grows_no_file() {
         *counts.entry(call.split('(').next().unwrap_or(call)).or_insert(0_u64) += 1;
     }
     println!("{counts:?}");
-    // Each commit is one write; a segment that is begun is opened, looked at and locked. And memory is asked for. The drainer
-    // may have the lane just then, to note what it gives back: that is waited for.
+    // Each commit is one write; a segment that is begun is opened, looked at and locked. And memory is asked for.
     let expected = [
         "pwritev2", "openat", "fstat", "statx", "fcntl", "close", "brk", "mmap", "mprotect", "munmap",
-        "madvise", "futex",
+        "madvise",
     ];
     let others: Vec<_> = counts.keys().filter(|name| !expected.contains(name)).collect();
     assert_eq!(others, Vec::<&&str>::new(), "{counts:?}");

@@ -13,11 +13,13 @@ use tierlog_tiers::tail::Tail;
 
 use super::RunLocks;
 use super::lane_runs::{LaneRuns, Sink};
-use super::retire::retire_slots;
+use super::retire::{prove, retire_slots};
+use crate::board::Water;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::host::{Bell, Worker};
 use crate::number::{Gsn, Lane, Lsn};
+use crate::read::LaneCursor;
 
 /// A lane with less than this waits until it is quiet.
 const RUN_BYTES_MIN: u64 = 64 << 10;
@@ -30,7 +32,7 @@ const PARK: Duration = Duration::from_millis(1);
 const RETRY: Duration = Duration::from_millis(100);
 
 /// A lane as its drainer last saw it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Seen {
     lane: Lane,
     published: Lsn,
@@ -40,6 +42,8 @@ struct Seen {
     proved: (Lsn, Gsn),
     /// It was read back otherwise: it is to be written again, from the tail, which still has it.
     again: bool,
+    /// How far what committing threads wrote was read back.
+    read: Option<LaneCursor>,
 }
 
 /// The drainer of some lanes of one tail.
@@ -54,7 +58,14 @@ impl<T: Tail> Drainer<T> {
     pub(crate) fn new(engine: Arc<Engine<T>>, lanes: &[Lane]) -> Self {
         let at = engine.env.now();
         let nothing = (Lsn(0), Gsn(0));
-        let seen = |lane: &Lane| Seen { lane: *lane, published: Lsn(0), at, proved: nothing, again: false };
+        let seen = |lane: &Lane| Seen {
+            lane: *lane,
+            published: Lsn(0),
+            at,
+            proved: nothing,
+            again: false,
+            read: None,
+        };
         let lanes = Lanes { seen: lanes.iter().map(seen).collect(), queue: None, unproved: None };
         Drainer { engine, lanes, told: None }
     }
@@ -141,12 +152,14 @@ impl Lanes {
         let quiet = now - at >= QUIET;
         let moved = engine.drain(lane, |runs| {
             if std::mem::take(&mut self.seen[index].again) {
+                self.seen[index].read = None;
                 runs.start_from_retired(&engine.media);
             }
             let due = runs.durable() < published && (quiet || runs.behind(published) >= RUN_BYTES_MIN);
             if due {
                 let result = self.move_run(engine, index, quiet, runs);
                 if result.is_err() {
+                    self.seen[index].read = None;
                     runs.start_over();
                 }
                 result?;
@@ -210,26 +223,32 @@ impl Lanes {
         Ok(())
     }
 
-    fn retire<T: Tail>(&self, engine: &Engine<T>, index: usize) -> Result<bool> {
-        let Seen { lane, proved, .. } = self.seen[index];
-        let Ok(mut runs) = engine.runs[lane.0 as usize].try_lock() else { return Ok(false) };
-        let upto = if reads_back(engine) { proved } else { runs.durable_batch() };
+    fn retire<T: Tail>(&mut self, engine: &Engine<T>, index: usize) -> Result<bool> {
+        let seen = &mut self.seen[index];
+        let lane = seen.lane;
+        let upto = if reads_back(engine) {
+            seen.proved
+        } else {
+            let Some(runs) = engine.try_lock_runs(lane) else { return Ok(false) };
+            runs.durable_batch()
+        };
         if engine.stable(lane) < upto.0 {
             return Ok(false);
         }
-        let open = (engine.epoch, engine.incarnation);
-        let read_back = engine.config.nvme.read_back && engine.visible_first();
-        let retired = match retire_slots(&engine.media, &engine.marks, &mut runs, lane, open, read_back, upto)
-        {
-            Ok(retired) => retired,
-            Err(error) => {
-                // What was read back wrong is written again from the tail, which still has it.
-                if let Error::Corrupt { .. } = error {
-                    runs.start_from_retired(&engine.media);
-                }
-                return Err(error);
+        let media = &engine.media;
+        let read = || {
+            if !(engine.config.nvme.read_back && engine.visible_first()) {
+                return Ok(());
             }
+            let drained = media.board.water(lane, Water::Drained);
+            let fresh = || LaneCursor::new(media.clone(), lane, drained).newest_on_nvme();
+            prove(seen.read.get_or_insert_with(fresh), upto.0)
         };
+        let open = (engine.epoch, engine.incarnation);
+        let result = retire_slots(media, &engine.marks, lane, open, upto, read);
+        // What was read back wrong is written again from the tail, which still has it.
+        seen.again |= matches!(result, Err(Error::Corrupt { .. }));
+        let retired = result?;
         let counter = &engine.lane(lane).drain.segments_retired;
         counter.fetch_add(retired, Ordering::Relaxed);
         Ok(retired > 0)

@@ -18,7 +18,6 @@ use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::frame::{Header, Seal, pad};
 use crate::media::Media;
 use crate::number::{Gsn, Lane, Lsn};
-use crate::read::{FrameError, LaneCursor};
 
 /// Bytes of the largest run.
 const RUN_BYTES: usize = 256 << 10;
@@ -90,8 +89,6 @@ pub(crate) struct LaneRuns {
     filled: usize,
     /// Frames that end in the buffer.
     ends: Vec<End>,
-    /// How far what was written was read back.
-    proof: Option<LaneCursor>,
 }
 
 impl LaneRuns {
@@ -112,7 +109,6 @@ impl LaneRuns {
             buffer: Block::zeroed(RUN_BYTES.min(media.geometry.nvme_segment_bytes as usize)),
             filled: 0,
             ends: Vec::new(),
-            proof: None,
         }
     }
 
@@ -153,19 +149,6 @@ impl LaneRuns {
         (self.copied, self.written, self.filled) = (self.durable, self.durable, 0);
         self.written_batch = self.durable_batch;
         self.ends.clear();
-        self.proof = None;
-    }
-
-    /// A drive may acknowledge a write and lose it: reads back every frame up to `upto`, while the tail still has
-    /// them; from `from` on, or from where it was last.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`] naming the first frame that is not there.
-    pub(crate) fn prove(&mut self, media: &Arc<Media>, from: Lsn, upto: Lsn) -> Result<()> {
-        let lane = self.range.lane;
-        let cursor =
-            self.proof.get_or_insert_with(|| LaneCursor::new(media.clone(), lane, from).newest_on_nvme());
-        prove(cursor, upto)
     }
 
     /// What was proved on NVMe stays; everything behind is written again from the tail, into a fresh segment.
@@ -355,24 +338,4 @@ pub(crate) struct Progress {
     pub(crate) runs: u64,
     pub(crate) bytes: u64,
     pub(crate) waited_for_segment: bool,
-}
-
-/// Reads every frame up to `upto`.
-///
-/// # Errors
-/// [`Error::Corrupt`] naming the first that is not there; what the system says where it cannot be read.
-pub(crate) fn prove(cursor: &mut LaneCursor, upto: Lsn) -> Result<()> {
-    let mut frame = Vec::new();
-    while cursor.at < upto {
-        frame.clear();
-        match cursor.frame(&mut frame) {
-            Ok(_) => {}
-            Err(FrameError::System(error)) => return Err(error),
-            Err(error) => {
-                let what = format!("what was written to NVMe reads back otherwise ({error:?})");
-                return Err(Error::Corrupt { lane: cursor.lane, lsn: cursor.at, what });
-            }
-        }
-    }
-    Ok(())
 }

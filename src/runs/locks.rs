@@ -41,6 +41,15 @@ pub(crate) trait RunLocks {
         self.run_lock(lane).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// None: a committing thread writes the lane's run itself.
+    fn try_lock_runs(&self, lane: Lane) -> Option<MutexGuard<'_, Self::Runs>> {
+        match self.run_lock(lane).try_lock() {
+            Ok(runs) => Some(runs),
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        }
+    }
+
     /// Everything published in `lane` up to `end` is on NVMe, by this thread if nobody else did it.
     fn make_durable(&self, lane: Lane, end: Lsn) -> Result<()> {
         let board = self.board();
@@ -100,12 +109,7 @@ pub(crate) trait RunLocks {
 
     /// As a drainer: lets `write` make a run durable, unless a committing thread is at the lane. True if it says so.
     fn drain(&self, lane: Lane, write: impl FnOnce(&mut Self::Runs) -> Result<bool>) -> Result<bool> {
-        let mut runs = match self.run_lock(lane).try_lock() {
-            Ok(runs) => runs,
-            // A committing thread writes this lane's run itself.
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        };
+        let Some(mut runs) = self.try_lock_runs(lane) else { return Ok(false) };
         let moved = write(&mut runs)?;
         if moved {
             self.board().raise_water(lane, Water::Durable, Self::durable(&runs));
