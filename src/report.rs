@@ -115,6 +115,10 @@ pub struct LaneMetrics {
     pub payload_bytes: u64,
     /// Appends that found the ring full.
     pub waits_for_room: u64,
+    /// Tail segments that were begun late, since the ring was filling: [`WhenFull::Throttle`](crate::WhenFull::Throttle).
+    pub throttled: u64,
+    /// Nanoseconds that appends took for room beyond their tail segment: for beginning the next, and for either.
+    pub room_wait_ns: u64,
     /// Runs written to NVMe.
     pub runs: u64,
     /// Their bytes, pads included.
@@ -139,6 +143,8 @@ impl LaneMetrics {
             commits: read(&writer.commits),
             payload_bytes: read(&writer.payload_bytes),
             waits_for_room: read(&writer.waits_for_room),
+            throttled: read(&writer.throttled),
+            room_wait_ns: read(&writer.room_wait_ns),
             runs: read(&drain.runs),
             run_bytes: read(&drain.run_bytes),
             drain_errors: read(&drain.drain_errors),

@@ -104,12 +104,20 @@ impl<T: Tail> Writer<T> {
     #[inline(never)]
     fn wait_for_room(&mut self, len: usize) -> Result<()> {
         let engine = self.engine.clone();
+        let since = engine.env.now();
+        let result = self.room_since(&engine, since, len);
+        let waited_ns = (engine.env.now() - since).as_nanos() as u64;
+        bump(&engine.lane(self.lane()).writer.room_wait_ns, waited_ns);
+        result
+    }
+
+    fn room_since(&mut self, engine: &Engine<T>, since: Duration, len: usize) -> Result<()> {
         let bytes_max = engine.media.geometry.record_bytes_max();
         if len as u64 > bytes_max {
             return Err(Error::TooLarge { what: "record", bytes: len as u64, bytes_max });
         }
         let mut room = self.core().room(len);
-        let (lane, board, since) = (self.lane(), &engine.media.board, engine.env.now());
+        let (lane, board) = (self.lane(), &engine.media.board);
         let drained_bytes = || engine.lane(lane).drain.run_bytes.load(Ordering::Relaxed);
         let (mut waited, drained_before) = (false, drained_bytes());
         loop {
@@ -153,12 +161,16 @@ impl<T: Tail> Writer<T> {
         }
         let (lane, board, began) = (self.lane(), &engine.media.board, engine.env.now());
         let half = board.slots() / 2;
+        let mut paused = false;
         loop {
             let taken = (0..board.slots()).filter(|slot| board.slot_first(lane, *slot).is_some()).count();
             let share = taken.saturating_sub(half) as f64 / half as f64;
             let pause = Duration::from_millis(engine.config.tail.full_wait_ms_max).mul_f64(share / 8.0);
             if engine.env.now() - began >= pause || engine.stop.is_signalled() {
                 return;
+            }
+            if !std::mem::replace(&mut paused, true) {
+                bump(&engine.lane(lane).writer.throttled, 1);
             }
             engine.env.sleep(LOOK_FOR_ROOM);
         }

@@ -165,7 +165,7 @@ fn block_waits_for_room_and_throttle_slows_down_before() {
         });
         assert_eq!(numbers(&all(&log)).last(), Some(&699), "{medium:?}");
     }
-    let appended_in = |when_full| {
+    let appended_in = |when_full, throttles: bool| {
         let dir = tempfile::tempdir().unwrap();
         let mut config = narrow(dir.path(), Medium::Emulated);
         (config.tail.when_full, config.tail.full_wait_ms_max) = (when_full, 2_000);
@@ -177,12 +177,16 @@ fn block_waits_for_room_and_throttle_slows_down_before() {
                 Ok(_) => (last, full) = (began.elapsed(), full + 1),
                 Err(error) => {
                     assert!(matches!(error, Error::Full { .. }), "{error:?}");
+                    let lane = log.metrics().lanes[writer.lane().0 as usize];
+                    assert!(lane.waits_for_room >= 1 && lane.room_wait_ns > 2_000_000_000, "{lane:?}");
+                    assert_eq!(lane.throttled > 0, throttles, "{lane:?}");
                     return (full, last);
                 }
             }
         }
     };
-    let ((plain, fast), (slowed, slow)) = (appended_in(WhenFull::Refuse), appended_in(WhenFull::Throttle));
+    let ((plain, fast), (slowed, slow)) =
+        (appended_in(WhenFull::Refuse, false), appended_in(WhenFull::Throttle, true));
     println!("{fast:?} without a throttle, {slow:?} with one");
     assert!(plain.abs_diff(slowed) < 150, "{plain} and {slowed} records fit");
     // The pause before the last free segment alone.

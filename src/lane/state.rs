@@ -15,6 +15,8 @@ pub(crate) struct WriterCounters {
     pub(crate) commits: AtomicU64,
     pub(crate) payload_bytes: AtomicU64,
     pub(crate) waits_for_room: AtomicU64,
+    pub(crate) throttled: AtomicU64,
+    pub(crate) room_wait_ns: AtomicU64,
 }
 
 /// Counters of what is done for a lane in the background.
