@@ -5,7 +5,7 @@
 //!   them against), [`verdict`] (sentences), [`compare`] (two runs)
 //! - [`run`] (from a profile or a job file to results), [`sweep`] (at which points), [`cpus`] (who runs where)
 //! - [`probe`] (one thing to measure, and what it is given), [`contest`] (contestants in turns), [`parallel`] (several threads
-//!   at once), [`latency`] (from samples to quantiles)
+//!   at once), [`latency`] (from samples to quantiles), [`process`] (memory, bytes written, processor time by thread)
 //! - [`kinds`]: all that can be measured, group by group: [`primitive`], [`device`], [`nodes`], [`engine`], [`cost`]
 
 pub mod compare;
@@ -22,6 +22,7 @@ pub mod nodes;
 pub mod parallel;
 pub mod primitive;
 pub mod probe;
+pub mod process;
 pub mod report;
 pub mod results;
 pub mod run;

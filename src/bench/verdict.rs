@@ -18,6 +18,7 @@ pub fn verdict(results: &Results) -> Vec<String> {
     }
     said.extend(commits(figures));
     said.extend(drained(figures));
+    said.extend(sustained(figures));
     said.extend(tails(figures));
     said.extend(crossover(figures));
     said.extend(scaling(figures));
@@ -65,6 +66,21 @@ fn drained(figures: &[Figure]) -> Vec<String> {
         ))
     };
     ours(figures, "commit, drained").filter_map(sentence).collect()
+}
+
+/// `At full speed without an end a lane takes 1.75 M commits a second (64 B), ...`
+fn sustained(figures: &[Figure]) -> Vec<String> {
+    let sentence = |figure: &Figure| {
+        Some(format!(
+            "At full speed without an end a lane takes {:.2} M commits a second ({}), its drainer {:.2} of a processor; \
+             commits wait for room for {:.0}% of the time.",
+            figure.per_s?.median / 1e6,
+            figure.at,
+            figure.counted.get("drainer_share")?,
+            figure.counted.get("room_wait_share")? * 100.0
+        ))
+    };
+    of(figures, "sustained").filter(|figure| figure.by == "tierlog").filter_map(sentence).collect()
 }
 
 /// What the open loop's worst come from.
@@ -223,6 +239,16 @@ mod tests {
             drained(&[figure]),
             ["While its lane is drained a commit (64 B) takes 300 ns at p99, 1.25 times as long as without."]
         );
+    }
+
+    #[test]
+    fn a_full_ring_is_told_by_its_rate_and_who_has_the_processor() {
+        let mut figure = figure("sustained", "tierlog");
+        figure.per_s = Some(Spread { min: 1e6, median: 1.75e6, max: 2e6 });
+        figure.counted = [("drainer_share".into(), 0.24), ("room_wait_share".into(), 0.5)].into();
+        let said = "At full speed without an end a lane takes 1.75 M commits a second (64 B), its drainer 0.24 of a \
+                    processor; commits wait for room for 50% of the time.";
+        assert_eq!(sustained(&[figure]), [said]);
     }
 
     #[test]

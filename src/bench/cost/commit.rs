@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::counters::Counters;
-use super::process;
 use crate::bench::device::Tally;
 use crate::bench::engine::place::{Place, config, frame_bytes};
 use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
+use crate::bench::process;
 use crate::bench::results::{Figure, Group, Point, Skipped};
 use crate::bench::sweep::{Sweep, or};
 use crate::{Durability, Writer};

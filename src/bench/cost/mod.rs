@@ -1,11 +1,9 @@
 //! What a commit costs beside its time, against lanes and sizes.
 //!
-//! Contents: `commit` (the probe), `counters` (instructions, cycles, cache misses), `process` (memory, bytes written,
-//! processor time by thread).
+//! Contents: `commit` (the probe), `counters` (instructions, cycles, cache misses).
 
 mod commit;
 mod counters;
-mod process;
 #[cfg(test)]
 mod tests;
 

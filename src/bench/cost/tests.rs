@@ -1,4 +1,5 @@
-use super::{KINDS, counters::Counters, process};
+use super::{KINDS, counters::Counters};
+use crate::bench::process;
 use crate::bench::smoke::smoke;
 use crate::bench::sweep::Sweep;
 

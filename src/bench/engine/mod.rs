@@ -20,6 +20,9 @@ mod read;
 pub(crate) mod recover;
 mod scale;
 mod stall;
+mod sustained;
+#[cfg(test)]
+mod tests;
 
 pub use commit::RAW;
 
@@ -36,6 +39,11 @@ pub const KINDS: &[Kind] = &[
         what: "commit, drained",
         about: "commits one by one while their lane is drained, beside the same with no drain",
         probes: drained::probes,
+    },
+    Kind {
+        what: "sustained",
+        about: "commits at full speed on a full ring, at the pace of the drain, and the drainer's share of a processor",
+        probes: sustained::probes,
     },
     Kind { what: "append", about: "append alone, beside a copy", probes: append::probes },
     Kind { what: "part", about: "what each part of a commit costs by itself", probes: parts::probes },

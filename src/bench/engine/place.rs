@@ -79,7 +79,7 @@ impl Place {
         Ok(Place { log, epoch: recovered.epoch })
     }
 
-    /// As [`drained`](Place::drained), and until its room in the tail is free again; then gives it up on NVMe, too.
+    /// As [`drained`](Place::drained), and until its room in the tail is free again; then as [`trim`](Place::trim).
     ///
     /// # Errors
     /// A drainer that comes to nothing; the log's.
@@ -87,6 +87,14 @@ impl Place {
         self.wait(|mark| {
             mark.durable < mark.published || mark.published.0 - mark.drained.0 > 2 * SEGMENT_BYTES
         })?;
+        self.trim()
+    }
+
+    /// Gives up what is on NVMe.
+    ///
+    /// # Errors
+    /// The log's.
+    pub fn trim(&self) -> Measured<()> {
         let end = |mark: LaneWatermarks| Position { epoch: self.epoch, lane: mark.lane, lsn: mark.durable };
         Ok(self.log.checkpoint(&Cut::from(self.log.watermarks().into_iter().map(end).collect::<Vec<_>>()))?)
     }

@@ -1,0 +1,233 @@
+//! What a log takes for as long as one likes: one lane committed to at full speed while its ring is full, so at the pace of
+//! the drain, and what the background threads take of a processor for it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::place::{Place, config, frame_bytes};
+use super::raw_file::RawFile;
+use super::stall::{Pulse, Stalls};
+use crate::bench::latency::{Latencies, spread};
+use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
+use crate::bench::process;
+use crate::bench::results::{Figure, Group, Point, Ratio};
+use crate::bench::sweep::{Sweep, or};
+use crate::{Durability, WhenFull, Writer};
+
+const RING_BYTES: u64 = 64 << 20;
+/// Of frames, until the ring is taken to be full, and between two trims of the NVMe tier.
+const STEP_BYTES: u64 = 2 * RING_BYTES;
+/// What a disk takes, for an estimate.
+const BYTES_PER_S: u64 = 1 << 30;
+const RAW: &str = "raw file";
+
+struct Sustained {
+    size: u64,
+    when_full: WhenFull,
+}
+
+pub(super) fn probes(sweep: &Sweep) -> Vec<Box<dyn Probe>> {
+    let mut probes: Vec<Box<dyn Probe>> = Vec::new();
+    for &size in or(&sweep.size_bytes, &[64, 1024]) {
+        for when_full in [WhenFull::Block, WhenFull::Throttle] {
+            probes.push(Box::new(Sustained { size, when_full }));
+        }
+    }
+    probes
+}
+
+/// What came of all runs.
+struct Sums {
+    latencies: Latencies,
+    pulse: Pulse,
+    stalls: Stalls,
+    /// By run: commits a second, bytes a second to NVMe and to the raw file.
+    per_s: Vec<f64>,
+    drained_per_s: Vec<f64>,
+    raw_per_s: Vec<f64>,
+    time: Duration,
+    counted: BTreeMap<String, f64>,
+}
+
+impl Probe for Sustained {
+    fn title(&self) -> String {
+        format!("sustained, {} B{}", self.size, self.throttled())
+    }
+
+    fn estimate(&self, pace: &Pace) -> Estimate {
+        let filled = u64::from(pace.runs) * STEP_BYTES;
+        let bytes = filled + (pace.time.as_secs_f64() * BYTES_PER_S as f64) as u64;
+        Estimate {
+            time: pace.time + Duration::from_secs_f64(2.0 * filled as f64 / BYTES_PER_S as f64),
+            tail_bytes: bytes,
+            nvme_bytes: bytes + filled,
+        }
+    }
+
+    fn room(&self, _: &Pace) -> (u64, u64) {
+        (RING_BYTES, 4 * STEP_BYTES)
+    }
+
+    fn run(&mut self, session: &mut Session<'_>) -> Measured {
+        let mut config = config(session, 1, RING_BYTES);
+        config.tail.when_full = self.when_full;
+        let place = Place::open(session, config, 1)?;
+        let (mut writer, raw) = (place.log.writer()?, RawFile::new(session)?);
+        let mut sums = Sums {
+            latencies: Latencies::default(),
+            pulse: Pulse::default(),
+            stalls: Stalls::begin()?,
+            per_s: Vec::new(),
+            drained_per_s: Vec::new(),
+            raw_per_s: Vec::new(),
+            time: Duration::ZERO,
+            counted: BTreeMap::new(),
+        };
+        for run in 0..session.pace.runs {
+            self.one(session, &place, &mut writer, &mut sums)?;
+            place.settle()?;
+            sums.raw_per_s.push(STEP_BYTES as f64 / raw.write(STEP_BYTES)?.as_secs_f64());
+            (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
+        }
+        drop(writer);
+        place.close()?;
+        Ok(self.figures(session, sums))
+    }
+}
+
+impl Sustained {
+    /// One run: fills the ring, then counts.
+    fn one(
+        &self,
+        session: &Session<'_>,
+        place: &Place,
+        writer: &mut Writer,
+        sums: &mut Sums,
+    ) -> Measured<()> {
+        let payload = vec![0x5a_u8; self.size as usize];
+        let mut commit = || -> Measured<()> {
+            writer.append(7, &payload)?;
+            writer.commit(Durability::Power)?;
+            Ok(())
+        };
+        let step = STEP_BYTES / frame_bytes(self.size);
+        (0..step).try_for_each(|_| commit())?;
+        let slice = session.pace.time / session.pace.runs;
+        let (begin, mut waited) = (Totals::take(place)?, waits(place));
+        let (start, mut before, mut commits) = (Instant::now(), Duration::ZERO, 0_u64);
+        while before < slice {
+            commit()?;
+            let now = start.elapsed();
+            let (at_ns, ns) = ((sums.time + before).as_nanos() as f64, (now - before).as_nanos() as u64);
+            before = now;
+            sums.latencies.record(ns);
+            sums.pulse.beat(at_ns, ns);
+            if sums.stalls.counts(ns) {
+                let now = waits(place);
+                sums.stalls.note(at_ns, ns, now > waited)?;
+                waited = now;
+            }
+            commits += 1;
+            if commits.is_multiple_of(step) {
+                place.trim()?;
+                before = start.elapsed();
+            }
+        }
+        let end = Totals::take(place)?;
+        sums.time += before;
+        sums.per_s.push(commits as f64 / before.as_secs_f64());
+        sums.drained_per_s.push((end.durable - begin.durable) as f64 / before.as_secs_f64());
+        let counts = [
+            ("drainer_ns", end.drainer_ns - begin.drainer_ns),
+            ("other_threads_ns", end.others_ns - begin.others_ns),
+            ("waits_for_room", end.waits - begin.waits),
+            ("throttled", end.throttled - begin.throttled),
+            ("room_wait_ns", end.room_wait_ns - begin.room_wait_ns),
+            ("waits_for_segment", end.waits_for_segment - begin.waits_for_segment),
+        ];
+        for (name, count) in counts {
+            *sums.counted.entry(name.into()).or_default() += count as f64;
+        }
+        Ok(())
+    }
+
+    fn figures(&self, session: &Session<'_>, mut sums: Sums) -> Vec<Figure> {
+        let at = Point { size_bytes: Some(self.size), threads: Some(1), ..Point::default() };
+        let figure = |by: &str, medium: &str, promise: &str| {
+            let mut figure = Figure::new(Group::Engine, "sustained", by, at.clone(), medium, promise);
+            figure.runs = session.pace.runs;
+            figure
+        };
+        let (grounds, throttled) = (session.grounds, self.throttled());
+        let mut ours = figure(&format!("tierlog{throttled}"), "tail", grounds.tail_promise);
+        ours.per_s = spread(&sums.per_s);
+        ours.latency = sums.latencies.quantiles();
+        ours.timeline = sums.pulse.timeline();
+        ours.stalls = sums.stalls.worst();
+        let shares = [
+            ("drainer_ns", "drainer_share"),
+            ("other_threads_ns", "other_threads_share"),
+            ("room_wait_ns", "room_wait_share"),
+        ];
+        for (ns, share) in shares {
+            let ns = sums.counted.remove(ns).unwrap_or_default();
+            sums.counted.insert(share.into(), ns / sums.time.as_nanos() as f64);
+        }
+        let was_full = sums.counted["waits_for_room"] + sums.counted["throttled"] > 0.0;
+        ours.counted = sums.counted;
+        ours.note = Some("from one commit's return to the next one's".into());
+        let mut drain = figure(&format!("tierlog, drained{throttled}"), "nvme", grounds.nvme_promise);
+        drain.bytes_per_s = spread(&sums.drained_per_s);
+        let ratios: Vec<f64> =
+            sums.drained_per_s.iter().zip(&sums.raw_per_s).map(|(own, raw)| raw / own).collect();
+        drain.note = Some("bytes of frames, read back before the tail gives up".into());
+        if was_full {
+            drain.ratio = spread(&ratios).map(|value| Ratio { to: RAW.into(), of: "time".into(), value });
+        } else {
+            drain.note = Some("the drain kept up: the ring was never full".into());
+        }
+        let mut raw = figure(RAW, "nvme", grounds.nvme_promise);
+        raw.bytes_per_s = spread(&sums.raw_per_s);
+        vec![ours, drain, raw]
+    }
+
+    fn throttled(&self) -> &'static str {
+        match self.when_full {
+            WhenFull::Throttle => ", throttled",
+            WhenFull::Refuse | WhenFull::Block => "",
+        }
+    }
+}
+
+/// What only grows.
+struct Totals {
+    durable: u64,
+    waits: u64,
+    throttled: u64,
+    room_wait_ns: u64,
+    waits_for_segment: u64,
+    drainer_ns: u64,
+    others_ns: u64,
+}
+
+impl Totals {
+    fn take(place: &Place) -> Measured<Totals> {
+        let (metrics, drainer_ns) = (place.log.metrics(), process::thread_ns("tierlog-drain")?);
+        let lane = metrics.lanes[0];
+        Ok(Totals {
+            durable: place.log.watermarks()[0].durable.0,
+            waits: lane.waits_for_room,
+            throttled: lane.throttled,
+            room_wait_ns: lane.room_wait_ns,
+            waits_for_segment: lane.waits_for_segment,
+            drainer_ns,
+            others_ns: process::thread_ns("tierlog-")? - drainer_ns,
+        })
+    }
+}
+
+/// Either way: the drainer is behind.
+fn waits(place: &Place) -> u64 {
+    let lane = place.log.metrics().lanes[0];
+    lane.waits_for_room + lane.throttled
+}
