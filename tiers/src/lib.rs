@@ -11,6 +11,7 @@
 //! - [`raw`], [`heap`]: for measurements: the loop that a commit is compared with; free memory given back
 //! - [`sync`]: what threads share, std's or a model checker's
 
+mod ahead;
 pub mod checksum;
 pub mod clock;
 pub mod heap;

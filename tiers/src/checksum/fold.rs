@@ -68,11 +68,13 @@ mod x86_64 {
 
     use std::arch::asm;
     use std::arch::x86_64::{
-        __m128i, __m512i, _MM_HINT_T0, _mm_crc32_u64, _mm_cvtsi32_si128, _mm_cvtsi128_si64,
-        _mm_extract_epi64, _mm_prefetch, _mm_set_epi64x, _mm_xor_si128, _mm512_broadcast_i32x4,
-        _mm512_castsi512_si128, _mm512_clmulepi64_epi128, _mm512_extracti32x4_epi32, _mm512_set_epi64,
-        _mm512_ternarylogic_epi64, _mm512_xor_si512, _mm512_zextsi128_si512,
+        __m128i, __m512i, _mm_crc32_u64, _mm_cvtsi32_si128, _mm_cvtsi128_si64, _mm_extract_epi64,
+        _mm_set_epi64x, _mm_xor_si128, _mm512_broadcast_i32x4, _mm512_castsi512_si128,
+        _mm512_clmulepi64_epi128, _mm512_extracti32x4_epi32, _mm512_set_epi64, _mm512_ternarylogic_epi64,
+        _mm512_xor_si512, _mm512_zextsi128_si512,
     };
+
+    use crate::ahead::ask_ahead;
 
     /// x^n modulo the generator, reflected: bit 31 is x^0.
     const fn power(n: u32) -> i64 {
@@ -100,10 +102,6 @@ mod x86_64 {
     const TWO_LANES: [i64; 2] = ahead(256);
     const ONE_LANE: [i64; 2] = ahead(128);
 
-    /// Bytes that are asked for ahead of those that are folded. Frame after frame, where the next one lies is known only when
-    /// this one's header has arrived, and the processor by itself does not look so far.
-    const AHEAD: usize = 2048;
-
     #[target_feature(enable = "avx512f,vpclmulqdq,pclmulqdq,sse4.2")]
     pub(super) fn framed(state: u32, before: [u64; 2], body: &[AtomicU64], after: [u64; 2]) -> u32 {
         // Whole lines of memory, not only of the slice: a load that crosses two costs as much as two.
@@ -111,7 +109,7 @@ mod x86_64 {
         let (lines, last) = rest.as_chunks::<8>();
         let mut state = words(state, before.into_iter().chain(few.iter().map(shared)));
         for line in 0..=lines.len() {
-            _mm_prefetch::<_MM_HINT_T0>(rest.as_ptr().cast::<i8>().wrapping_add(AHEAD + line * 64));
+            ask_ahead(rest.as_ptr().wrapping_add(line * 8));
         }
         // SAFETY: the slice is readable. Its loads are assembly, so that the compiler knows of no race, and whatever
         // mixture of bytes comes is a valid input.

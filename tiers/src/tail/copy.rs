@@ -3,8 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Bytes that are asked for ahead of those that are copied: frame after frame the processor by itself does not look so far.
-const AHEAD: usize = 2048;
+use crate::ahead::ask_ahead;
 
 /// Copies `out.len()` bytes from byte `at` of `words`.
 ///
@@ -39,7 +38,7 @@ fn copy_words(words: &[AtomicU64], out: &mut [[u8; 8]]) {
     let (lines, few) = words.as_chunks::<8>();
     let (out_lines, out_few) = out.as_chunks_mut::<8>();
     for (line, out) in lines.iter().zip(out_lines) {
-        ask_ahead(line);
+        ask_ahead(line.as_ptr());
         for i in 0..8 {
             out[i] = line[i].load(Relaxed).to_ne_bytes();
         }
@@ -47,19 +46,6 @@ fn copy_words(words: &[AtomicU64], out: &mut [[u8; 8]]) {
     for (word, out) in few.iter().zip(out_few) {
         *out = word.load(Relaxed).to_ne_bytes();
     }
-}
-
-/// A hint about an address, whatever lies there.
-#[inline]
-fn ask_ahead(line: &[AtomicU64; 8]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: SSE is part of every x86-64; a prefetch of any address at all does nothing that can be seen.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast::<i8>().wrapping_add(AHEAD)) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = line;
 }
 
 #[cfg(test)]
