@@ -24,7 +24,7 @@ const LINE_WORDS: usize = 16;
 /// Written by the lane's writer.
 const PUBLISHED: usize = 0;
 const MARK: usize = 1;
-/// Written by whoever holds the run lock, and by the archiver.
+/// Written by whoever holds the run lock, the lane's drainer, and the archiver.
 const DURABLE: usize = LINE_WORDS;
 const STABLE: usize = LINE_WORDS + 1;
 const DRAINED: usize = LINE_WORDS + 2;

@@ -21,11 +21,11 @@ use crate::media::Media;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, Lsn, Position};
 use crate::open::Superblock;
 use crate::order::Order;
-use crate::read::{LaneCursor, batch_start};
+use crate::read::batch_start;
 use crate::reaper::Errands;
 use crate::repair::ScrubCounters;
 use crate::runs::{
-    self, Haste, LaneRuns, Marks, Pool, RunLocks, Sharing, Sink, Stability, TailFrames, prove,
+    self, Haste, LaneRuns, Marks, Pool, RunLocks, Sharing, Sink, Stability, TailFrames, prove, unproved,
 };
 use crate::slot::Slots;
 
@@ -124,8 +124,7 @@ impl<T: Tail> Engine<T> {
             self.media.board.raise_water(lane, Water::Durable, runs.durable());
         }
         if self.config.nvme.read_back {
-            let drained = self.media.board.water(lane, Water::Drained);
-            prove(&mut LaneCursor::new(self.media.clone(), lane, drained).newest_on_nvme(), upto)?;
+            prove(&mut unproved(&self.media, lane), upto)?;
         }
         drop(runs);
         self.stability.raise(&self.media.board, lane);

@@ -99,6 +99,13 @@ impl LaneCursor {
         self.piece = None;
     }
 
+    /// Gives up what of a segment was read ahead, and keeps its place.
+    pub(crate) fn forget_ahead(&mut self) {
+        if let Some((segment, _)) = &mut self.segment {
+            segment.forget_ahead();
+        }
+    }
+
     /// The epoch of the frame at `self.at`, which is on this machine.
     pub(crate) fn range(&mut self) -> Option<(EpochRange, Seal)> {
         if self.range.is_none_or(|(range, _)| self.at >= range.end) {

@@ -41,6 +41,11 @@ impl SegmentCursor {
         }
     }
 
+    /// Reads anew what comes next.
+    pub(crate) fn forget_ahead(&mut self) {
+        self.window_len = 0;
+    }
+
     /// Appends the frame at `self.lsn` to `into` and moves on. `Ok(Err(_))`: no such frame here (yet).
     pub(crate) fn frame(&mut self, into: &mut Vec<u8>) -> io::Result<Result<Header, Bad>> {
         let first = self.try_frame(into)?;
@@ -48,7 +53,7 @@ impl SegmentCursor {
             return Ok(first);
         }
         // What was read ahead may have been written since.
-        self.window_len = 0;
+        self.forget_ahead();
         self.try_frame(into)
     }
 

@@ -13,8 +13,7 @@ use tierlog_tiers::tail::Tail;
 
 use super::RunLocks;
 use super::lane_runs::{LaneRuns, Sink};
-use super::retire::{prove, retire_slots};
-use crate::board::Water;
+use super::retire::{prove, retire_slots, unproved};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::host::{Bell, Worker};
@@ -44,6 +43,14 @@ struct Seen {
     again: bool,
     /// How far what committing threads wrote was read back.
     read: Option<LaneCursor>,
+}
+
+impl Seen {
+    /// Everything behind what was given back is written again, and proved again.
+    fn start_from_retired<T: Tail>(&mut self, engine: &Engine<T>, runs: &mut LaneRuns) {
+        (self.proved, self.read) = ((Lsn(0), Gsn(0)), None);
+        runs.start_from_retired(&engine.media);
+    }
 }
 
 /// The drainer of some lanes of one tail.
@@ -152,8 +159,7 @@ impl Lanes {
         let quiet = now - at >= QUIET;
         let moved = engine.drain(lane, |runs| {
             if std::mem::take(&mut self.seen[index].again) {
-                self.seen[index].read = None;
-                runs.start_from_retired(&engine.media);
+                self.seen[index].start_from_retired(engine, runs);
             }
             let due = runs.durable() < published && (quiet || runs.behind(published) >= RUN_BYTES_MIN);
             if due {
@@ -235,19 +241,22 @@ impl Lanes {
         if engine.stable(lane) < upto.0 {
             return Ok(false);
         }
-        let media = &engine.media;
         let read = || {
             if !(engine.config.nvme.read_back && engine.visible_first()) {
                 return Ok(());
             }
-            let drained = media.board.water(lane, Water::Drained);
-            let fresh = || LaneCursor::new(media.clone(), lane, drained).newest_on_nvme();
-            prove(seen.read.get_or_insert_with(fresh), upto.0)
+            let cursor = seen.read.get_or_insert_with(|| unproved(&engine.media, lane));
+            prove(cursor, upto.0)?;
+            // Some of it is of runs that were under way.
+            cursor.forget_ahead();
+            Ok(())
         };
         let open = (engine.epoch, engine.incarnation);
-        let result = retire_slots(media, &engine.marks, lane, open, upto, read);
+        let result = retire_slots(&engine.media, &engine.marks, lane, open, upto, read);
         // What was read back wrong is written again from the tail, which still has it.
-        seen.again |= matches!(result, Err(Error::Corrupt { .. }));
+        if let Err(Error::Corrupt { .. }) = result {
+            seen.start_from_retired(engine, &mut engine.lock_runs(lane));
+        }
         let retired = result?;
         let counter = &engine.lane(lane).drain.segments_retired;
         counter.fetch_add(retired, Ordering::Relaxed);
@@ -255,7 +264,7 @@ impl Lanes {
     }
 }
 
-/// What drains is read back by the queue; what committing threads wrote, by [`retire_slots`].
+/// What drains is read back by the queue; what committing threads wrote, by [`prove`].
 fn reads_back<T: Tail>(engine: &Engine<T>) -> bool {
     engine.config.nvme.read_back && !engine.visible_first()
 }

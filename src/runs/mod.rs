@@ -27,6 +27,6 @@ pub(crate) use marks::Marks;
 pub(crate) use pool::{Haste, Pool, PoolLimits, is_full};
 pub use retain::{HeldBy, Retention};
 pub(crate) use retain::{hold, needed, plan, trim};
-pub(crate) use retire::prove;
+pub(crate) use retire::{prove, unproved};
 pub(crate) use sharing::Sharing;
 pub(crate) use stability::Stability;

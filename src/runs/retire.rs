@@ -2,13 +2,14 @@
 //!
 //! Without the lane's run lock: no commit waits while a drainer reads back or notes how far it is.
 
+use std::sync::Arc;
+
+use super::Marks;
 use crate::board::Water;
 use crate::error::{Error, Result};
 use crate::media::Media;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, Lsn};
 use crate::read::{FrameError, LaneCursor};
-
-use super::Marks;
 
 /// Gives back the tail slots that lie wholly below `upto`, the end of a stamped batch that is stable on NVMe. In this
 /// order: the frames are read back by `prove`, the watermark is made durable, the slot is freed. Returns how many.
@@ -40,6 +41,11 @@ pub(crate) fn retire_slots(
         media.board.free_slot(lane, *slot);
     }
     Ok(ripe.len() as u64)
+}
+
+/// Before what was not given back: to be read from NVMe, as it was written last.
+pub(crate) fn unproved(media: &Arc<Media>, lane: Lane) -> LaneCursor {
+    LaneCursor::new(media.clone(), lane, media.board.water(lane, Water::Drained)).newest_on_nvme()
 }
 
 /// A drive may acknowledge a write and lose it: reads back every frame up to `upto`, while the tail still has them.
