@@ -117,7 +117,7 @@ pub struct LaneMetrics {
     pub waits_for_room: u64,
     /// Tail segments that were begun late, since the ring was filling: [`WhenFull::Throttle`](crate::WhenFull::Throttle).
     pub throttled: u64,
-    /// Nanoseconds that appends took for room beyond their tail segment: for beginning the next, and for either.
+    /// Nanoseconds that appends took to begin another tail segment, waits and pauses included.
     pub room_wait_ns: u64,
     /// Runs written to NVMe.
     pub runs: u64,

@@ -119,13 +119,15 @@ impl<T: Tail> Writer<T> {
         let mut room = self.core().room(len);
         let (lane, board) = (self.lane(), &engine.media.board);
         let drained_bytes = || engine.lane(lane).drain.run_bytes.load(Ordering::Relaxed);
-        let (mut waited, drained_before) = (false, drained_bytes());
+        let (mut waited, mut throttled, drained_before) = (false, false, drained_bytes());
         loop {
             engine.lane(lane).check(lane)?;
             match room {
                 Room::Yes => return Ok(()),
                 Room::Next => {
-                    self.throttle();
+                    if self.throttle() && !std::mem::replace(&mut throttled, true) {
+                        bump(&engine.lane(lane).writer.throttled, 1);
+                    }
                     room = self.core().next_segment(board);
                     continue;
                 }
@@ -153,25 +155,22 @@ impl<T: Tail> Writer<T> {
     }
 
     /// Before another segment is begun, where that is configured: the fuller the ring, the longer the pause; a segment that
-    /// is given back meanwhile shortens it.
-    fn throttle(&mut self) {
+    /// is given back meanwhile shortens it. Whether there was one.
+    fn throttle(&mut self) -> bool {
         let engine = self.engine.clone();
         if engine.config.tail.when_full != WhenFull::Throttle {
-            return;
+            return false;
         }
         let (lane, board, began) = (self.lane(), &engine.media.board, engine.env.now());
-        let half = board.slots() / 2;
-        let mut paused = false;
+        let (half, mut paused) = (board.slots() / 2, false);
         loop {
             let taken = (0..board.slots()).filter(|slot| board.slot_first(lane, *slot).is_some()).count();
             let share = taken.saturating_sub(half) as f64 / half as f64;
             let pause = Duration::from_millis(engine.config.tail.full_wait_ms_max).mul_f64(share / 8.0);
             if engine.env.now() - began >= pause || engine.stop.is_signalled() {
-                return;
+                return paused;
             }
-            if !std::mem::replace(&mut paused, true) {
-                bump(&engine.lane(lane).writer.throttled, 1);
-            }
+            paused = true;
             engine.env.sleep(LOOK_FOR_ROOM);
         }
     }
