@@ -20,23 +20,22 @@ pub fn written_bytes() -> io::Result<u64> {
     labelled("/proc/self/io", "write_bytes:")
 }
 
-/// Nanoseconds on a processor of this process's threads whose name begins so.
+/// Nanoseconds on a processor of this process's threads, by the first of `names` that a thread's name begins with.
 ///
 /// # Errors
 /// As for [`memory_bytes`].
-pub fn thread_ns(name: &str) -> io::Result<u64> {
-    let mut sum = 0;
+pub fn threads_ns<const N: usize>(names: [&str; N]) -> io::Result<[u64; N]> {
+    let mut sums = [0; N];
     for task in fs::read_dir("/proc/self/task")? {
         let task = task?.path();
         // A thread may end at any time.
         let Ok(comm) = fs::read_to_string(task.join("comm")) else { continue };
-        if !comm.starts_with(name) {
-            continue;
-        }
+        let Some(which) = names.iter().position(|name| comm.starts_with(name)) else { continue };
         let Ok(times) = fs::read_to_string(task.join("schedstat")) else { continue };
-        sum += times.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or_default();
+        sums[which] +=
+            times.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or_default();
     }
-    Ok(sum)
+    Ok(sums)
 }
 
 /// The number behind a label.

@@ -178,14 +178,14 @@ struct Totals {
 impl Totals {
     fn take(place: &Place) -> Measured<Totals> {
         let (metrics, marks) = (place.log.metrics(), place.log.watermarks());
-        let drainer_ns = process::thread_ns("tierlog-drain")?;
+        let [drainer_ns, others_ns] = process::threads_ns(["tierlog-drain", "tierlog-"])?;
         Ok(Totals {
             commits: metrics.lanes.iter().map(|lane| lane.commits).sum(),
             frames: marks.iter().map(|mark| mark.published.0).sum(),
             runs: metrics.lanes.iter().map(|lane| lane.run_bytes).sum(),
             written: process::written_bytes()?,
             drainer_ns,
-            others_ns: process::thread_ns("tierlog-")? - drainer_ns,
+            others_ns,
         })
     }
 }

@@ -32,7 +32,7 @@ fn what_the_kernel_says_moves() {
         for turn in 0..50_000_000_u64 {
             std::hint::black_box(turn);
         }
-        process::thread_ns("cost-spins").unwrap()
+        process::threads_ns(["cost-spins"]).unwrap()[0]
     });
     assert!(spins.unwrap().join().unwrap() > 1_000_000);
 }

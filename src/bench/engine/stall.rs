@@ -24,14 +24,16 @@ pub(super) struct Pulse {
 }
 
 impl Pulse {
-    /// One latency, of what was due at `at_ns`.
-    pub(super) fn beat(&mut self, at_ns: f64, ns: u64) {
+    /// One latency, of what was due at `at_ns`. Whether it ended a slice, which takes a while.
+    pub(super) fn beat(&mut self, at_ns: f64, ns: u64) -> bool {
         let number = at_ns as u64 / (SLICE_MS * 1_000_000);
-        if number != self.number {
+        let ends = number != self.number;
+        if ends {
             self.close();
             self.number = number;
         }
         self.slice.record(ns);
+        ends
     }
 
     fn close(&mut self) {
