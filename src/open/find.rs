@@ -1,4 +1,4 @@
-//! What an open finds. Nothing is written here but what making a log begins with.
+//! What an open finds: locked, read, and refused where it cannot be gone on with. No epoch is begun here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(super) struct Found<H: Host> {
     pub(super) scan: Pass,
     pub(super) archive: Option<Archive>,
     pub(super) archived: Option<Archived>,
-    /// The archive is taken back from another owner.
+    /// The archive may be taken back from another owner.
     pub(super) take_back: bool,
 }
 

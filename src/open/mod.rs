@@ -3,7 +3,7 @@
 //!
 //! Contents: [`places`] (directories and files, locked), [`superblock`] (the open record in every tier), [`settle`]
 //! (moving what was accepted to NVMe), [`mod@find`] (what is there, and whether it can be gone on with), [`mod@begin`] (a new
-//! epoch), [`record`] (what it writes first), [`claim`] (the archive's), [`room`] (files for it, and place in the open
+//! epoch), [`record`] (what it writes first), [`claim`] (whether the archive can be gone on with, and its claim), [`room`] (files for it, and place in the open
 //! record), [`shutdown`] (whether the memory kept what was fenced), [`assemble`] (the engine from its parts),
 //! [`recovered`] (what the caller is told), [`identity`] (who and where we are).
 
