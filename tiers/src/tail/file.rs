@@ -64,7 +64,7 @@ pub(crate) fn make_private(file: &File, path: &Path) -> Result<(), MapError> {
 }
 
 /// Takes the write lock of the open file description: it excludes any other open, in this process too, and goes with
-/// the last descriptor, mapping or request in flight on this one.
+/// the last descriptor, mapping or request in flight on this one; a child being started has one until its exec.
 pub(super) fn lock(file: &File, path: &Path, wait_ms_max: u64) -> Result<(), MapError> {
     const PAUSE: Duration = Duration::from_millis(5);
     let started = Instant::now();

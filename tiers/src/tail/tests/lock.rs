@@ -29,15 +29,16 @@ fn start_holder(path: &std::path::Path) -> Child {
 
 #[test]
 fn a_second_open_in_one_process_is_refused() {
+    let at_once = MapOptions { lock_wait_ms_max: 0, ..asking(MediumAsk::File) };
     for dir in directories() {
         let (path, first) = create(&dir, MediumAsk::File);
-        let refused = Mapped::open(&path, &asking(MediumAsk::File)).unwrap_err();
+        let refused = Mapped::open(&path, &at_once).unwrap_err();
         assert!(matches!(&refused, MapError::Held { waited_ms: 0, .. }), "{refused}");
         assert!(refused.to_string().contains(path.to_str().unwrap()));
         MappedView::open(&path).unwrap();
         let lane = first.lane(0, 64).unwrap();
         drop(first);
-        Mapped::open(&path, &asking(MediumAsk::File)).expect_err("a lane keeps its tail");
+        Mapped::open(&path, &at_once).expect_err("a lane keeps its tail");
         drop(lane);
         Mapped::open(&path, &asking(MediumAsk::File)).unwrap();
     }

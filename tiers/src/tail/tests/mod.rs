@@ -24,8 +24,9 @@ fn in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap()
 }
 
+/// Waits for the lock: a child that another test starts has every file open between fork and exec.
 fn asking(ask: MediumAsk) -> MapOptions {
-    MapOptions { ask, lock_wait_ms_max: 0, ..MapOptions::default() }
+    MapOptions { ask, ..MapOptions::default() }
 }
 
 fn create(dir: &TempDir, ask: MediumAsk) -> (PathBuf, Arc<Mapped>) {
