@@ -148,6 +148,7 @@ impl<T: Tail> Engine<T> {
                 let counters = &state.drain;
                 counters.runs.fetch_add(progress.runs, Ordering::Relaxed);
                 counters.run_bytes.fetch_add(progress.bytes, Ordering::Relaxed);
+                counters.segments_begun.fetch_add(progress.segments, Ordering::Relaxed);
                 counters
                     .waits_for_segment
                     .fetch_add(u64::from(progress.waited_for_segment), Ordering::Relaxed);

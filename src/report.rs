@@ -127,6 +127,8 @@ pub struct LaneMetrics {
     pub drain_errors: u64,
     /// Tail segments given back.
     pub segments_retired: u64,
+    /// Segment files of the NVMe tier that were begun.
+    pub segments_begun: u64,
     /// Runs that had to make their segment file themselves.
     pub waits_for_segment: u64,
     /// Whether the lane takes no commit any more.
@@ -149,6 +151,7 @@ impl LaneMetrics {
             run_bytes: read(&drain.run_bytes),
             drain_errors: read(&drain.drain_errors),
             segments_retired: read(&drain.segments_retired),
+            segments_begun: read(&drain.segments_begun),
             waits_for_segment: read(&drain.waits_for_segment),
             poisoned: state.is_poisoned(),
         }

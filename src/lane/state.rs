@@ -26,6 +26,7 @@ pub(crate) struct DrainCounters {
     pub(crate) run_bytes: AtomicU64,
     pub(crate) drain_errors: AtomicU64,
     pub(crate) segments_retired: AtomicU64,
+    pub(crate) segments_begun: AtomicU64,
     pub(crate) waits_for_segment: AtomicU64,
 }
 

@@ -7,6 +7,7 @@ use tierlog_tiers::sync::Mutex;
 use tierlog_tiers::tail::{Tail, TailMedium, TailRead};
 
 use super::begin::Opening;
+use super::find::Found;
 use crate::archive::Archiver;
 use crate::board::{Board, BoardStamp, Water};
 use crate::config::Config;
@@ -31,7 +32,8 @@ pub(super) fn assemble<H: Host>(
     boot: [u8; 16],
     archiver: Option<Archiver>,
 ) -> Result<Arc<Engine<H::Tail>>> {
-    let Opening { places, geometry, record, marks, examined, pool, tails, slots, .. } = opening;
+    let Opening { found, pool, tails } = opening;
+    let Found { places, geometry, record, marks, slots, examined, .. } = found;
     let host = places.host;
     let order = Arc::new(Order::new(host.clock(), host.clone()));
     let board = new_board(&*host, &config, &record, boot, &geometry, &examined)?;

@@ -6,95 +6,60 @@ use tierlog_tiers::tail::Tail;
 
 use super::assemble::assemble;
 use super::find::{Found, find};
-use super::places::Places;
-use super::record::{next_record, note_superseded, write_everywhere};
-use super::recovered::{Pass, Recovered, lanes_recovered};
+use super::record::{note_superseded, write_everywhere};
+use super::recovered::{Pass, Recovered};
 use super::room::{new_pool, sign};
-use crate::archive::Archive;
 use crate::board::Water;
 use crate::catalogue::Entry;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::format::{EpochRange, OpenRecord};
-use crate::geometry::Geometry;
+use crate::format::EpochRange;
 use crate::host::Host;
-use crate::number::Epoch;
 use crate::recover::Examined;
 use crate::runs::{Haste, Marks, Pool};
-use crate::slot::Slots;
 
 /// What the steps of an open hand on.
 pub(super) struct Opening<H: Host> {
-    pub(super) places: Places<H>,
-    pub(super) geometry: Geometry,
-    pub(super) record: OpenRecord,
-    pub(super) marks: Marks,
-    pub(super) examined: Examined,
+    /// The record in it is the new one's.
+    pub(super) found: Found<H>,
     pub(super) pool: Pool,
     pub(super) tails: Vec<Arc<H::Tail>>,
-    pub(super) slots: Slots,
-    pub(super) archive: Option<Archive>,
-    pub(super) take_back: bool,
 }
 
 /// Opens, recovers, and starts a new epoch.
 pub(crate) fn begin<H: Host>(host: &Arc<H>, mut config: Config) -> Result<(Arc<Engine<H::Tail>>, Recovered)> {
     let boot = host.boot_id()?;
-    let Found {
-        mut places,
-        fingerprint,
-        created,
-        geometry,
-        mut record,
-        lost,
-        marks,
-        slots,
-        examined,
-        scan,
-        archive,
-        archived,
-        take_back,
-    } = find(host, &mut config, boot)?;
+    let mut found = find(host, &mut config, boot)?;
     // What was read may lie in the device's cache, left there by an owner that was killed.
-    places.superblock.file.flush().map_err(Error::io("the superblock"))?;
-    marks.flush()?;
-    slots.flush()?;
-    let pool = new_pool(&places, &config, &geometry, &examined)?;
-    sign(&**host, &config, &*places.nvme, &pool)?;
+    found.places.superblock.file.flush().map_err(Error::io("the superblock"))?;
+    found.marks.flush()?;
+    found.slots.flush()?;
+    let pool = new_pool(&found.places, &config, &found.geometry, &found.examined)?;
+    sign(&**host, &config, &*found.places.nvme, &pool)?;
     let began = host.now();
-    let moved = super::settle::settle(&examined, &marks, &pool)?;
+    let moved = super::settle::settle(&found.examined, &found.marks, &pool)?;
     let settle = Pass::of(moved, &**host, began);
-    forget_lost_checkpoints(&examined, &marks)?;
-    let clean = created || record.closed;
-    let recovered = Recovered {
-        epoch: Epoch(record.epoch.0 + 1),
-        created,
-        clean,
-        lanes: lanes_recovered(&examined),
-        tails_lost: if clean { Vec::new() } else { lost.clone() },
-        scan,
-        settle,
-    };
+    forget_lost_checkpoints(&found.examined, &found.marks)?;
+    let recovered = found.recovered(settle);
     // The board of an owner that was killed.
-    host.drop_board(&config, record.log, record.incarnation);
-    let taken = places.take_tails(&config, &geometry, &lost)?;
-    next_record(&mut record, &**host, &config, boot, fingerprint, &examined, &taken, archived.as_ref());
-    for (tail, place) in record.tails.iter_mut().zip(&places.tail_places) {
+    host.drop_board(&config, found.record.log, found.record.incarnation);
+    let taken = found.places.take_tails(&config, &found.geometry, &found.lost)?;
+    found.next_record(&**host, &config, boot, &taken);
+    for (tail, place) in found.record.tails.iter_mut().zip(&found.places.tail_places) {
         tail.shutdowns = host.shutdowns(place);
     }
     let tails: Vec<Arc<H::Tail>> = taken.into_iter().map(|(tail, _)| tail).collect();
     if tails.iter().all(|tail| tail.medium().power_safe()) {
         pool.is_drained_to();
     }
-    let mut opening =
-        Opening { places, geometry, record, marks, examined, pool, tails, slots, archive, take_back };
-    opening.begin_record(created)?;
+    let mut opening = Opening { found, pool, tails };
+    opening.begin_record()?;
     opening.drop_dead_segments();
     opening.pool.recovered();
     opening.prepare_segments();
-    let archiver = opening.claim(&config, archived).inspect_err(|error| {
-        note_superseded(error, &opening.record, &opening.tails, &opening.places.superblock)
+    let archiver = opening.claim(&config).inspect_err(|error| {
+        note_superseded(error, &opening.found.record, &opening.tails, &opening.found.places.superblock)
     })?;
     Ok((assemble(opening, config, boot, archiver)?, recovered))
 }
@@ -112,11 +77,12 @@ fn forget_lost_checkpoints(examined: &Examined, marks: &Marks) -> Result<()> {
 
 impl<H: Host> Opening<H> {
     /// The new epoch is begun when this is durable.
-    fn begin_record(&mut self, created: bool) -> Result<()> {
+    fn begin_record(&mut self) -> Result<()> {
+        let created = self.found.created;
         self.write_record()?;
         if created {
             // A tail that knows only the first turn is of a log that never began: making it was interrupted.
-            self.record.turn += 1;
+            self.found.record.turn += 1;
             self.write_record()?;
         }
         Ok(())
@@ -124,7 +90,7 @@ impl<H: Host> Opening<H> {
 
     /// Tails first, then NVMe.
     pub(super) fn write_record(&self) -> Result<()> {
-        write_everywhere(&self.tails, &self.places.superblock, &self.record)
+        write_everywhere(&self.tails, &self.found.places.superblock, &self.found.record)
     }
 
     /// The first commits need not wait for their segment files. What cannot be made now is tried again later, and said.
@@ -143,9 +109,9 @@ impl<H: Host> Opening<H> {
         let dead = |entry: &Entry| {
             let range =
                 |range: &&EpochRange| (range.epoch, range.lane) == (entry.header.epoch, entry.header.lane);
-            self.record.ranges.iter().find(range).is_none_or(|range| entry.header.first >= range.end)
+            self.found.record.ranges.iter().find(range).is_none_or(|range| entry.header.first >= range.end)
         };
-        let media = &self.examined.media;
+        let media = &self.found.examined.media;
         let mut gone = media.catalogue_mut().take_if(dead);
         for lane in media.lanes() {
             // A crash may have come between the watermark and the next use of the files.

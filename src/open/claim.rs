@@ -1,6 +1,7 @@
 //! The archive at an open: whether it may be gone on with, and the claim that makes it this owner's.
 
 use super::begin::Opening;
+use super::find::Found;
 use crate::archive::{Archive, Archived, Archiver, Author, Claim};
 use crate::board::Water;
 use crate::config::Config;
@@ -77,38 +78,35 @@ fn ours(record: &OpenRecord) -> impl Fn(Epoch, Incarnation) -> bool {
 
 impl<H: Host> Opening<H> {
     fn author(&self) -> Author {
-        Author { log: self.record.log, epoch: self.record.epoch, incarnation: self.record.incarnation }
+        let OpenRecord { log, epoch, incarnation, .. } = self.found.record;
+        Author { log, epoch, incarnation }
     }
 
     /// Claims the next number; the record then names the claim.
-    pub(super) fn claim(&mut self, config: &Config, archived: Option<Archived>) -> Result<Option<Archiver>> {
-        let (Some(archive), Some(mut archived)) = (self.archive.clone(), archived) else { return Ok(None) };
+    pub(super) fn claim(&mut self, config: &Config) -> Result<Option<Archiver>> {
+        let author = self.author();
+        let Found { geometry, record, examined, archive, archived, take_back, .. } = &mut self.found;
+        let (Some(archive), Some(mut archived)) = (archive.clone(), archived.take()) else { return Ok(None) };
         let claimed = loop {
-            let claim = Claim { geometry: self.geometry, ranges: self.record.ranges.clone() };
-            match archive.claim(self.author(), &archived, claim, ours(&self.record))? {
+            let claim = Claim { geometry: *geometry, ranges: record.ranges.clone() };
+            match archive.claim(author, &archived, claim, ours(record))? {
                 Some(claimed) => break claimed,
                 // An earlier open's request arrived late: it is settled, and the next number is tried.
                 None => {
-                    let found = look_at_archive(
-                        config,
-                        Some(&archive),
-                        &self.record,
-                        &self.examined,
-                        self.take_back,
-                    )?;
+                    let found = look_at_archive(config, Some(&archive), record, examined, *take_back)?;
                     archived = found.unwrap_or(archived);
                 }
             }
         };
-        self.record.claim = claimed.number;
-        self.record.opens.clear();
-        (self.record.voids, self.record.superseded) = (false, false);
-        self.record.turn += 1;
+        record.claim = claimed.number;
+        record.opens.clear();
+        (record.voids, record.superseded) = (false, false);
+        record.turn += 1;
         self.write_record()?;
-        let board = &self.examined.media.board;
+        let board = &self.found.examined.media.board;
         for (lane, end) in archived.ends.iter().enumerate() {
             board.raise_water(Lane(lane as u32), Water::Archived, *end);
         }
-        Ok(Some(Archiver::new(archive, self.author(), claimed, archived.ends, config)))
+        Ok(Some(Archiver::new(archive, author, claimed, archived.ends, config)))
     }
 }

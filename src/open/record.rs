@@ -4,17 +4,17 @@ use std::sync::{Arc, PoisonError};
 
 use tierlog_tiers::tail::{Tail, TailMedium};
 
+use super::find::Found;
 use super::places::Taken;
 use super::random;
 use super::superblock::{Superblock, write_tail};
-use crate::archive::Archived;
 use crate::board::Water;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::{Error, Refusal, Result};
 use crate::format::{EpochRange, OpenRecord, TailRecord};
 use crate::geometry::Geometry;
-use crate::host::Env;
+use crate::host::{Env, Host};
 use crate::number::{Epoch, Gsn, Incarnation, LogId, Lsn};
 use crate::recover::Examined;
 
@@ -44,32 +44,32 @@ pub(super) fn first_record(env: &dyn Env, geometry: &Geometry) -> OpenRecord {
     }
 }
 
-/// Of the open that begins.
-#[expect(clippy::too_many_arguments, reason = "what one open knows, each named once")]
-pub(super) fn next_record<T: Tail>(
-    record: &mut OpenRecord,
-    env: &dyn Env,
-    config: &Config,
-    boot: [u8; 16],
-    fingerprint: u64,
-    examined: &Examined,
-    tails: &[Taken<T>],
-    archived: Option<&Archived>,
-) {
-    if record.epoch > Epoch(0) && !record.archive.is_empty() {
-        record.opens.push((record.epoch, record.incarnation));
-    }
-    record.epoch = Epoch(1 + record.epoch.max(archived.map_or(Epoch(0), |archived| archived.epoch)).0);
-    record.incarnation = Incarnation(u64::from_le_bytes(random(env)));
-    record.turn += 1;
-    (record.boot, record.fingerprint, record.closed) = (boot, fingerprint, false);
-    record.gsn = examined.gsn.max(archived.map_or(Gsn(0), |archived| archived.gsn));
-    record.tails = tails.iter().map(|(tail, id)| tail_record(*id, tail.medium())).collect();
-    record.ranges = still_there(examined);
-    record.starts = examined.media.lanes().map(|lane| examined.media.board.published(lane)).collect();
-    let address = &config.archive.address;
-    if !address.is_empty() && record.archive != *address {
-        (record.claim, record.archive) = (0, address.clone());
+impl<H: Host> Found<H> {
+    /// The record becomes that of the open that begins.
+    pub(super) fn next_record(
+        &mut self,
+        env: &dyn Env,
+        config: &Config,
+        boot: [u8; 16],
+        tails: &[Taken<H::Tail>],
+    ) {
+        let Found { record, examined, archived, .. } = self;
+        let archived = archived.as_ref();
+        if record.epoch > Epoch(0) && !record.archive.is_empty() {
+            record.opens.push((record.epoch, record.incarnation));
+        }
+        record.epoch = Epoch(1 + record.epoch.max(archived.map_or(Epoch(0), |archived| archived.epoch)).0);
+        record.incarnation = Incarnation(u64::from_le_bytes(random(env)));
+        record.turn += 1;
+        (record.boot, record.fingerprint, record.closed) = (boot, self.fingerprint, false);
+        record.gsn = examined.gsn.max(archived.map_or(Gsn(0), |archived| archived.gsn));
+        record.tails = tails.iter().map(|(tail, id)| tail_record(*id, tail.medium())).collect();
+        record.ranges = still_there(examined);
+        record.starts = examined.media.lanes().map(|lane| examined.media.board.published(lane)).collect();
+        let address = &config.archive.address;
+        if !address.is_empty() && record.archive != *address {
+            (record.claim, record.archive) = (0, address.clone());
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::host::Env;
+use super::find::Found;
+use crate::host::{Env, Host};
 use crate::number::{Epoch, Lane, Lsn};
 use crate::recover::Examined;
 
@@ -54,7 +55,23 @@ pub struct LaneRecovered {
     pub why: String,
 }
 
-pub(super) fn lanes_recovered(examined: &Examined) -> Vec<LaneRecovered> {
+impl<H: Host> Found<H> {
+    /// For its caller, before the next open is written down.
+    pub(super) fn recovered(&self, settle: Pass) -> Recovered {
+        let clean = self.created || self.record.closed;
+        Recovered {
+            epoch: Epoch(self.record.epoch.0 + 1),
+            created: self.created,
+            clean,
+            lanes: lanes_recovered(&self.examined),
+            tails_lost: if clean { Vec::new() } else { self.lost.clone() },
+            scan: self.scan,
+            settle,
+        }
+    }
+}
+
+fn lanes_recovered(examined: &Examined) -> Vec<LaneRecovered> {
     let closed = |lane: Lane| LaneRecovered {
         lane,
         end: examined.media.board.published(lane),

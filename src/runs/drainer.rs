@@ -39,7 +39,7 @@ struct Seen {
     at: Duration,
     /// The end and the stamp of the last stamped batch that was read back.
     proved: (Lsn, Gsn),
-    /// It was read back otherwise: it is to be written again, from the tail, which still has it.
+    /// What it was being read back with was given up: it is to be written again, from the tail, which still has it.
     again: bool,
     /// How far what committing threads wrote was read back.
     read: Option<LaneCursor>,
@@ -195,7 +195,7 @@ impl Lanes {
         engine.write_run(lane, runs, upto, whole, &mut Sink::Queue(self.queue(engine)?.as_mut()))?;
         self.prove(engine)?;
         engine.settle(lane, runs, self.queue(engine)?.as_mut())?;
-        if reads_back(engine) {
+        if ReadBack::of(engine) == ReadBack::Queue {
             self.unproved = Some((index, runs.durable_batch()));
         }
         Ok(())
@@ -204,7 +204,7 @@ impl Lanes {
     fn queue<T: Tail>(&mut self, engine: &Engine<T>) -> Result<&mut Box<dyn RunQueue>> {
         if self.queue.is_none() {
             let mut queue = engine.media.nvme.queue().map_err(Error::io("a drainer's queue"))?;
-            if reads_back(engine) {
+            if ReadBack::of(engine) == ReadBack::Queue {
                 queue.read_back();
             }
             self.queue = Some(queue);
@@ -231,18 +231,19 @@ impl Lanes {
 
     fn retire<T: Tail>(&mut self, engine: &Engine<T>, index: usize) -> Result<bool> {
         let seen = &mut self.seen[index];
-        let lane = seen.lane;
-        let upto = if reads_back(engine) {
-            seen.proved
-        } else {
-            let Some(runs) = engine.try_lock_runs(lane) else { return Ok(false) };
-            runs.durable_batch()
+        let (lane, by) = (seen.lane, ReadBack::of(engine));
+        let upto = match by {
+            ReadBack::Queue => seen.proved,
+            ReadBack::Cursor | ReadBack::Nobody => {
+                let Some(runs) = engine.try_lock_runs(lane) else { return Ok(false) };
+                runs.durable_batch()
+            }
         };
         if engine.stable(lane) < upto.0 {
             return Ok(false);
         }
         let read = || {
-            if !(engine.config.nvme.read_back && engine.visible_first()) {
+            if by != ReadBack::Cursor {
                 return Ok(());
             }
             let cursor = seen.read.get_or_insert_with(|| unproved(&engine.media, lane));
@@ -264,7 +265,22 @@ impl Lanes {
     }
 }
 
-/// What drains is read back by the queue; what committing threads wrote, by [`prove`].
-fn reads_back<T: Tail>(engine: &Engine<T>) -> bool {
-    engine.config.nvme.read_back && !engine.visible_first()
+/// Who reads back what is on NVMe before the tail gives it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReadBack {
+    /// The queue that wrote it.
+    Queue,
+    /// [`prove`]: committing threads wrote it.
+    Cursor,
+    Nobody,
+}
+
+impl ReadBack {
+    fn of<T: Tail>(engine: &Engine<T>) -> Self {
+        match (engine.config.nvme.read_back, engine.visible_first()) {
+            (true, false) => ReadBack::Queue,
+            (true, true) => ReadBack::Cursor,
+            (false, _) => ReadBack::Nobody,
+        }
+    }
 }

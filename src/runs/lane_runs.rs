@@ -213,6 +213,7 @@ impl LaneRuns {
             }
         };
         let (number, file, made) = taken.map_err(|error| no_room(self.range.lane, error))?;
+        progress.segments += 1;
         progress.waited_for_segment |= made;
         self.sequence += 1;
         let header = SegmentHeader {
@@ -337,5 +338,6 @@ fn no_room(lane: Lane, error: io::Error) -> Error {
 pub(crate) struct Progress {
     pub(crate) runs: u64,
     pub(crate) bytes: u64,
+    pub(crate) segments: u64,
     pub(crate) waited_for_segment: bool,
 }

@@ -111,5 +111,7 @@ fn a_wrong_job_file_is_told_with_its_place() {
     bench(&place, &["wrong.toml"]).refused(2, "line 3, column 8: \"comit\" is no measurement");
     bench(&place, &["quick", "--only", "engine/nothing"]).refused(2, "--list");
     bench(&place, &["quickly"]).refused(2, "neither quick");
+    // A character device, as a region of device DAX is.
+    bench(&place, &["quick", "--dry-run", "--tail", "/dev/null"]).refused(1, "ndctl");
     bench(&place, &["compare", "job.toml", "job.toml"]).refused(1, "job.toml");
 }

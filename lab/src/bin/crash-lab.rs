@@ -11,6 +11,7 @@ use serde::Serialize;
 use tierlog::sim::Mutant;
 use tierlog_lab::duel::duel;
 use tierlog_lab::enumerate::{Counts, Depth, enumerate};
+use tierlog_lab::faults::single_faults;
 use tierlog_lab::mutants::{Catch, hunt};
 use tierlog_lab::random::{Found, live};
 use tierlog_lab::script::{Script, scripts};
@@ -56,6 +57,7 @@ struct Summary {
     scripts: usize,
     #[serde(flatten)]
     counts: Counts,
+    single_faults: u64,
     seeds: u64,
     duels: u64,
     crashes: u64,
@@ -143,12 +145,17 @@ fn run_scripts(args: &Args, summary: &mut Summary) {
     let shared = Mutex::new(&mut *summary);
     on_all(&all, |script| {
         let began = Instant::now();
-        let result = enumerate(script, None, &depth(args, script));
+        let counts = enumerate(script, None, &depth(args, script));
+        let result = counts.and_then(|counts| Ok((counts, single_faults(script)?)));
         let Ok(mut summary) = shared.lock() else { return };
         match result {
-            Ok(counts) => {
-                println!("{script}: {counts}, {:.1} s", began.elapsed().as_secs_f64());
+            Ok((counts, faults)) => {
+                println!(
+                    "{script}: {counts}, {faults} single faults, {:.1} s",
+                    began.elapsed().as_secs_f64()
+                );
                 summary.counts.add(&counts);
+                summary.single_faults += faults;
             }
             Err(caught) => {
                 println!("{script}: BROKEN {caught:#?}");

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::place::{Place, config, frame_bytes, raw};
-use super::stall::{Pulse, Stalls};
+use super::stall::{NO_ROOM, Pulse, Stalls};
 use crate::Durability;
 use crate::bench::latency::Latencies;
 use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
@@ -119,7 +119,7 @@ impl Arrive {
                 // Finding out why takes microseconds, which are no commit's: the schedule waits for as long.
                 let looked = ticks.now();
                 let now = waits();
-                arrived.stalls.note(due, response, now > waited)?;
+                arrived.stalls.note(due, response, (now > waited).then_some(NO_ROOM))?;
                 waited = now;
                 start += ticks.now() - looked;
             }

@@ -19,8 +19,12 @@ const RING_BYTES: u64 = 32 << 20;
 /// A raw file is overwritten from its beginning on, again and again.
 const FILE_BYTES: u64 = 16 << 20;
 const OURS: &str = "tierlog";
+const ONE: &str = "tierlog, one record";
+
+/// With a batch, what it costs beside one record.
 struct Disk {
     size: u64,
+    batch: u32,
     threads: u32,
     level: Durability,
 }
@@ -28,13 +32,13 @@ struct Disk {
 pub(super) fn probes(sweep: &Sweep) -> Vec<Box<dyn Probe>> {
     let (sizes, threads) = (or(&sweep.size_bytes, &[64, 4096]), or(&sweep.threads, &[1, 2]));
     let levels = or(&sweep.level, &[Durability::Power, Durability::Process]);
+    let batches = or(&sweep.batch, &[1]);
     let mut all: Vec<Box<dyn Probe>> = Vec::new();
-    for level in levels.iter().copied() {
-        for size in sizes.iter().copied() {
-            all.extend(threads.iter().map(|threads| {
-                let threads = *threads;
-                Box::new(Disk { size, threads, level }) as Box<dyn Probe>
-            }));
+    for &level in levels {
+        for (&size, &batch) in sizes.iter().flat_map(|size| batches.iter().map(move |batch| (size, batch))) {
+            let one =
+                |threads: &u32| Box::new(Disk { size, batch, threads: *threads, level }) as Box<dyn Probe>;
+            all.extend(threads.iter().map(one));
         }
     }
     all
@@ -62,14 +66,16 @@ impl Runs {
 
 impl Probe for Disk {
     fn title(&self) -> String {
-        format!("commit({}) on an ordinary tail, {} B, {} threads", self.level, self.size, self.threads)
+        let Disk { size, batch, threads, level } = self;
+        format!("commit({level}) on an ordinary tail, {batch} of {size} B, {threads} threads")
     }
 
     fn estimate(&self, pace: &Pace) -> Estimate {
-        let contestants = if self.level == Durability::Power { 1 + DurableWay::ALL.len() as u32 } else { 1 };
+        let contestants = 1 + u32::from(self.batch > 1) + self.ways().len() as u32;
         // 20 us a write at least.
         let writes = pace.time.as_micros() as u64 / 20 * u64::from(self.threads);
-        let bytes = writes * frame_bytes(self.size).next_multiple_of(BLOCK_BYTES as u64);
+        let frames = frame_bytes(self.size) * u64::from(self.batch);
+        let bytes = writes * frames.next_multiple_of(BLOCK_BYTES as u64);
         let nvme_bytes = bytes * u64::from(contestants) + u64::from(self.threads) * FILE_BYTES;
         let tail_bytes = u64::from(self.threads) * RING_BYTES;
         Estimate { time: pace.time * contestants + Duration::from_millis(600), tail_bytes, nvme_bytes }
@@ -79,15 +85,18 @@ impl Probe for Disk {
         let mut config = config(session, self.threads, RING_BYTES);
         config.tail.medium = Medium::File;
         let place = Place::open(session, config, self.threads as usize)?;
-        // The cheapest in a run is what we are compared with.
-        let ways: &[_] = if self.level == Durability::Power { &DurableWay::ALL } else { &[] };
-        let mut all = vec![Runs { by: OURS, ..Runs::default() }];
-        all.extend(ways.iter().map(|way| Runs { by: way.name(), ..Runs::default() }));
+        let (ways, batches) = (self.ways(), [(OURS, self.batch), (ONE, 1)]);
+        let batches = &batches[..1 + usize::from(self.batch > 1)];
+        // The cheapest behind the first is what we are compared with.
+        let names = batches.iter().map(|(by, _)| *by).chain(ways.iter().map(|way| way.name()));
+        let mut all: Vec<Runs> = names.map(|by| Runs { by, ..Runs::default() }).collect();
         for run in 0..session.pace.runs {
-            self.ours(session, &place, &mut all[0])?;
-            place.settle()?;
-            for (nth, way) in ways.iter().enumerate() {
-                if let Err(error) = self.raw(session, *way, &mut all[nth + 1])
+            for (runs, (_, batch)) in all.iter_mut().zip(batches) {
+                self.ours(session, &place, *batch, runs)?;
+                place.settle()?;
+            }
+            for (way, runs) in ways.iter().zip(&mut all[batches.len()..]) {
+                if let Err(error) = self.raw(session, *way, runs)
                     && run == 0
                 {
                     let what = format!("{}: {way}", self.title());
@@ -102,6 +111,11 @@ impl Probe for Disk {
 }
 
 impl Disk {
+    /// The raw ways beside it: none has a batch, or promises less.
+    fn ways(&self) -> &'static [DurableWay] {
+        if self.level == Durability::Power && self.batch == 1 { &DurableWay::ALL } else { &[] }
+    }
+
     fn parallel(&self, session: &Session<'_>) -> Parallel {
         Parallel {
             threads: self.threads,
@@ -112,14 +126,16 @@ impl Disk {
         }
     }
 
-    fn ours(&self, session: &Session<'_>, place: &Place, into: &mut Runs) -> Measured<()> {
+    fn ours(&self, session: &Session<'_>, place: &Place, batch: u32, into: &mut Runs) -> Measured<()> {
         let (size, level) = (self.size as usize, self.level);
         let before = flushes(&session.nvme_dir);
         let done =
             self.parallel(session).run(session.cpus, session.ticks, &|_| -> Measured<Box<dyn Loop>> {
                 let (mut writer, payload) = (place.log.writer()?, vec![0x5a_u8; size]);
                 Ok(Box::new(move || -> Measured<()> {
-                    writer.append(7, &payload)?;
+                    for _ in 0..batch {
+                        writer.append(7, &payload)?;
+                    }
                     writer.commit(level)?;
                     Ok(())
                 }))
@@ -157,7 +173,9 @@ impl Disk {
     }
 
     fn figures(&self, session: &Session<'_>, all: &[Runs]) -> Vec<Figure> {
-        let at = Point { size_bytes: Some(self.size), threads: Some(self.threads), ..Point::default() };
+        let batch = (self.batch > 1).then_some(self.batch);
+        let (size_bytes, threads) = (Some(self.size), Some(self.threads));
+        let at = Point { size_bytes, batch, threads, ..Point::default() };
         let power = self.level == Durability::Power;
         let what = if power { "commit through" } else { "commit(process)" };
         let promise = if power { session.grounds.nvme_promise } else { PROCESS };

@@ -18,6 +18,7 @@ pub mod place;
 mod raw_file;
 mod read;
 pub(crate) mod recover;
+mod rotate;
 mod scale;
 mod stall;
 mod sustained;
@@ -61,6 +62,11 @@ pub const KINDS: &[Kind] = &[
         what: "disk",
         about: "commits through to the disk on an ordinary tail, beside raw durable writes",
         probes: disk::probes,
+    },
+    Kind {
+        what: "rotation",
+        about: "commits through to the disk that begin a segment, beside the others and over time",
+        probes: rotate::probes,
     },
     Kind { what: "machine", about: "commits that wait for the archive", probes: machine::probes },
     Kind { what: "drain", about: "from the tail to NVMe, beside a raw file", probes: drain::probes },

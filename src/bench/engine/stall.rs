@@ -12,6 +12,8 @@ const SLICE_MS: u64 = 100;
 const SLICES_MAX: usize = 600;
 /// Shorter ones are none.
 const STALL_NS: u64 = 20_000;
+/// A cause that the caller of [`Stalls::note`] knows.
+pub(super) const NO_ROOM: &str = "waited for room in the ring: the drainer is behind";
 /// The worst that are kept.
 const STALLS: usize = 10;
 
@@ -102,10 +104,10 @@ impl Stalls {
         ns >= STALL_NS && (self.worst.len() < STALLS || self.worst.last().is_some_and(|least| ns > least.ns))
     }
 
-    /// Notes one; `waited` for room in the ring. What is late only because the one before it was is the same stall.
-    pub(super) fn note(&mut self, at_ns: f64, ns: u64, waited: bool) -> io::Result<()> {
+    /// Notes one, and the cause that the caller knows. What is late only because the one before it was is the same stall.
+    pub(super) fn note(&mut self, at_ns: f64, ns: u64, known: Option<&str>) -> io::Result<()> {
         let now = self.now()?;
-        let why = why(&self.last, &now, ns, waited);
+        let why = why(&self.last, &now, ns, known);
         self.last = now;
         let at_ms = at_ns / 1e6;
         let over = |stall: &Stall| (stall.at_ms..=stall.at_ms + stall.ns as f64 / 1e6).contains(&at_ms);
@@ -149,18 +151,15 @@ fn text(file: &File) -> io::Result<String> {
 }
 
 /// What changed since the last stall; nothing where nothing did.
-fn why(before: &Counted, now: &Counted, ns: u64, waited: bool) -> String {
-    let mut causes = Vec::new();
-    if waited {
-        causes.push("waited for room in the ring: the drainer is behind".to_string());
-    }
+fn why(before: &Counted, now: &Counted, ns: u64, known: Option<&str>) -> String {
+    let mut causes: Vec<String> = known.map(str::to_string).into_iter().collect();
     let kept = now.kept_waiting_ns.saturating_sub(before.kept_waiting_ns);
     if kept >= ns / 4 {
         causes.push(format!("another thread had the processor ({} us)", kept / 1000));
     } else if now.involuntary > before.involuntary {
         causes.push("preempted".into());
     }
-    if now.voluntary > before.voluntary && !waited {
+    if now.voluntary > before.voluntary && known != Some(NO_ROOM) {
         causes.push("waited in the kernel".into());
     }
     if now.faults > before.faults {
@@ -181,9 +180,9 @@ mod tests {
         let mut stalls = Stalls::begin().unwrap();
         assert!(!stalls.counts(STALL_NS - 1) && stalls.counts(STALL_NS));
         std::thread::sleep(std::time::Duration::from_millis(1));
-        stalls.note(1e6, 1_000_000, false).unwrap();
-        stalls.note(1.5e6, 500_000, false).unwrap();
-        stalls.note(9e6, 2_000_000, true).unwrap();
+        stalls.note(1e6, 1_000_000, None).unwrap();
+        stalls.note(1.5e6, 500_000, None).unwrap();
+        stalls.note(9e6, 2_000_000, Some(NO_ROOM)).unwrap();
         let worst = stalls.worst();
         assert_eq!(worst.iter().map(|stall| stall.ns).collect::<Vec<_>>(), [2_000_000, 1_000_000]);
         assert!(

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::place::{Place, config, frame_bytes};
 use super::raw_file::RawFile;
-use super::stall::{Pulse, Stalls};
+use super::stall::{NO_ROOM, Pulse, Stalls};
 use crate::bench::latency::{Latencies, spread};
 use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
 use crate::bench::process;
@@ -100,7 +100,7 @@ impl Probe for Sustained {
 }
 
 impl Sustained {
-    /// One run: fills the ring, then counts.
+    /// One run.
     fn one(
         &self,
         session: &Session<'_>,
@@ -115,15 +115,7 @@ impl Sustained {
             Ok(())
         };
         let step = STEP_BYTES / frame_bytes(self.size);
-        let empty = Totals::take(place)?;
-        for _ in 0..FILL_STEPS_MAX {
-            (0..step).try_for_each(|_| commit())?;
-            place.trim()?;
-            let now = Totals::take(place)?;
-            if now.waits + now.throttled > empty.waits + empty.throttled {
-                break;
-            }
-        }
+        fill(place, step, &mut commit)?;
         let slice = session.pace.time / session.pace.runs;
         let begin = Totals::take(place)?;
         let mut waited_ns = begin.room_wait_ns;
@@ -137,7 +129,7 @@ impl Sustained {
             let mut looked = sums.pulse.beat(at_ns, ns);
             if sums.stalls.counts(ns) {
                 let now_ns = place.log.metrics().lanes[0].room_wait_ns;
-                sums.stalls.note(at_ns, ns, now_ns - waited_ns >= ns / 2)?;
+                sums.stalls.note(at_ns, ns, (now_ns - waited_ns >= ns / 2).then_some(NO_ROOM))?;
                 (waited_ns, looked) = (now_ns, true);
             }
             commits += 1;
@@ -219,6 +211,20 @@ impl Sustained {
             WhenFull::Refuse | WhenFull::Block => "",
         }
     }
+}
+
+/// Until commits wait for room, if they ever do.
+fn fill(place: &Place, step: u64, commit: &mut dyn FnMut() -> Measured<()>) -> Measured<()> {
+    let empty = Totals::take(place)?;
+    for _ in 0..FILL_STEPS_MAX {
+        (0..step).try_for_each(|_| commit())?;
+        place.trim()?;
+        let now = Totals::take(place)?;
+        if now.waits + now.throttled > empty.waits + empty.throttled {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What only grows.

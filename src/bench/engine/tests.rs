@@ -1,6 +1,7 @@
 //! Of what is measured in this process, that it yields figures.
 
 use super::KINDS;
+use crate::Durability;
 use crate::bench::probe::Kind;
 use crate::bench::smoke::smoke;
 use crate::bench::sweep::Sweep;
@@ -14,6 +15,30 @@ fn commits_are_timed_with_and_without_a_drain() {
     let (figures, _) = smoke(kind("commit, drained"), &Sweep { size_bytes: vec![64], ..Sweep::default() });
     assert_eq!(figures.len(), 2);
     assert!(figures.iter().all(|figure| figure.latency.is_some()), "{figures:?}");
+}
+
+#[test]
+fn a_commit_that_begins_a_segment_is_told_from_the_others() {
+    let (figures, _) = smoke(kind("rotation"), &Sweep { size_bytes: vec![64 << 10], ..Sweep::default() });
+    assert_eq!(figures.len(), 2);
+    assert!(figures.iter().all(|figure| figure.latency.is_some()), "{figures:?}");
+    assert!(!figures[0].timeline.is_empty() && figures[1].counted["waits_for_segment"] >= 0.0, "{figures:?}");
+}
+
+#[test]
+fn a_batch_on_the_disk_stands_beside_one_record() {
+    let sweep = Sweep {
+        size_bytes: vec![64],
+        threads: vec![1],
+        batch: vec![16],
+        level: vec![Durability::Power],
+        ..Sweep::default()
+    };
+    let (figures, _) = smoke(kind("disk"), &sweep);
+    let names: Vec<&str> = figures.iter().map(|figure| figure.by.as_str()).collect();
+    assert_eq!(names, ["tierlog", "tierlog, one record"]);
+    let ratio = figures[0].ratio.as_ref().unwrap();
+    assert_eq!((figures[0].at.batch, ratio.to.as_str()), (Some(16), "tierlog, one record"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use tierlog_tiers::nvme::{Directory, DirectoryOptions, Nvme, free_bytes};
-use tierlog_tiers::tail::{MediumAsk, TailMedium, probe};
+use tierlog_tiers::tail::{MediumAsk, TailMedium, is_region, probe};
 
 use crate::bench::probe::{EMULATED, Grounds, POWER, PROCESS};
 use crate::bench::results::Medium;
@@ -58,6 +58,14 @@ impl Places {
     /// # Errors
     /// A sentence.
     pub fn take(tail: Option<&Path>, nvme: Option<&Path>) -> Result<Places, String> {
+        if let Some(region) = tail.filter(|tail| is_region(tail)) {
+            return Err(format!(
+                "{}: a region without a file system, and contestants want files beside each other: make one (ndctl \
+                 create-namespace --reconfig=NAMESPACE --mode=fsdax, mkfs, mount -o dax), or hand the region to the kernel as a \
+                 memory-only node (daxctl reconfigure-device --mode=system-ram) and mount a tmpfs with mpol=bind:NODE there",
+                region.display()
+            ));
+        }
         let name = format!("tierlog-bench-{}", std::process::id());
         let made = |parent: &Path, suffix: &str| {
             let path =
