@@ -140,15 +140,11 @@ fn a_rotation_makes_moves_and_grows_no_file() {
         *counts.entry(call.split('(').next().unwrap_or(call)).or_insert(0_u64) += 1;
     }
     println!("{counts:?}");
-    // Each commit is one write; a segment that is begun is opened, looked at and locked. And memory is asked for.
-    let expected = [
-        "pwritev2", "openat", "fstat", "statx", "fcntl", "close", "brk", "mmap", "mprotect", "munmap",
-        "madvise",
-    ];
+    // Each commit is one write, and nothing else: segments that are begun are open already. And memory is asked for.
+    let expected = ["pwritev2", "brk", "mmap", "mprotect", "munmap", "madvise"];
     let others: Vec<_> = counts.keys().filter(|name| !expected.contains(name)).collect();
     assert_eq!(others, Vec::<&&str>::new(), "{counts:?}");
-    let commits = ROTATIONS * SEGMENT_BYTES / 4096;
-    assert_eq!((counts["pwritev2"], counts["openat"] >= ROTATIONS), (commits, true), "{counts:?}");
+    assert_eq!(counts["pwritev2"], ROTATIONS * SEGMENT_BYTES / 4096, "{counts:?}");
 }
 
 /// What the thread that commits in the test asks of the system between the markers, and how many calls others make.

@@ -260,6 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn a_rotation_is_told_beside_the_other_commits() {
+        let mut figure = figure("rotation", "tierlog, begins a segment");
+        figure.latency = Some(Latency { count: 40, ..latency(90_000) });
+        figure.counted.insert("waits_for_segment".into(), 1.0);
+        let value = Spread { min: 1.5, median: 1.5, max: 1.5 };
+        figure.ratio = Some(Ratio { to: "tierlog".into(), of: "p50".into(), value });
+        let said = "A commit that begins a segment on the disk (64 B) takes 90.0 us at p50, 1.50 times the others; \
+                    1 of 40 had to make theirs.";
+        assert_eq!(rotations(&[figure]), [said]);
+    }
+
+    #[test]
     fn a_full_ring_is_told_by_its_rate_and_who_has_the_processor() {
         let mut figure = figure("sustained", "tierlog");
         figure.per_s = Some(Spread { min: 1e6, median: 1.75e6, max: 2e6 });

@@ -98,10 +98,8 @@ impl<H: Host> Opening<H> {
         if let Err(error) = self.pool.refill_reserve() {
             tracing::warn!(%error, "no room for the reserve: a recovery on a full disk may not be possible");
         }
-        let made = std::iter::repeat_with(|| self.pool.prepare(0, Haste::Now))
-            .take_while(|made| matches!(made, Ok(true)))
-            .count();
-        tracing::debug!(made, ready = self.pool.free(), "segment files made ahead");
+        while let Ok(true) = self.pool.prepare(0, Haste::Now) {}
+        tracing::debug!(ready = self.pool.free(), "segment files made ahead");
     }
 
     /// Segments that hold only what was cut off, or trimmed, are free: the record that says so is durable.

@@ -180,7 +180,9 @@ impl LaneRuns {
             }
             let (header, len) = frames.look(&self.seal, self.range.lane, self.copied)?;
             if !self.fits(len) {
-                self.seal_segment(sink, &mut progress)?;
+                if let Some(full) = self.seal_segment(sink, &mut progress)? {
+                    pool.put_away(full);
+                }
                 self.open_segment(media, pool, &mut progress)?;
             }
             self.copy(frames, len, sink, &mut progress)?;
@@ -233,11 +235,15 @@ impl LaneRuns {
         Ok(())
     }
 
-    fn seal_segment(&mut self, sink: &mut Sink<'_>, progress: &mut Progress) -> Result<()> {
+    /// The file that was written to until now, if there was one.
+    fn seal_segment(
+        &mut self,
+        sink: &mut Sink<'_>,
+        progress: &mut Progress,
+    ) -> Result<Option<Arc<dyn NvmeFile>>> {
         self.pad();
         self.write_blocks(sink, progress)?;
-        self.segment = None;
-        Ok(())
+        Ok(self.segment.take().map(|full| full.file))
     }
 
     /// Copies frames of which many lie side by side; false if there are none to be had at once.
@@ -294,14 +300,19 @@ impl LaneRuns {
         let at = segment.at;
         let name = segment.file.name();
         let failed = |source: io::Error| Error::io(format!("{name:?} of the NVMe tier at {at}"))(source);
-        let mut run = match sink {
-            Sink::Now => Block::zeroed(whole),
-            Sink::Queue(queue) => queue.block(whole),
-        };
-        run.copy_from_slice(&self.buffer[..whole]);
         match sink {
-            Sink::Now => segment.file.write_durable(at, &run).map_err(failed)?,
-            Sink::Queue(queue) => queue.write(&segment.file, at, run).map_err(failed)?,
+            Sink::Now => {
+                let room = self.buffer.len();
+                self.buffer.resize(whole);
+                let written = segment.file.write_durable(at, &self.buffer);
+                self.buffer.resize(room);
+                written.map_err(failed)?;
+            }
+            Sink::Queue(queue) => {
+                let mut run = queue.block(whole);
+                run.copy_from_slice(&self.buffer[..whole]);
+                queue.write(&segment.file, at, run).map_err(failed)?;
+            }
         }
         segment.at += whole as u64;
         self.buffer.copy_within(whole..self.filled, 0);

@@ -1,6 +1,7 @@
-//! Segment files ready to be written: made ahead of need, recycled in place, within the quota; and the reserve.
+//! Segment files ready to be written: made and opened ahead of need, recycled in place, within the quota; and the reserve.
 //!
-//! Invariants: without room `take` changes nothing and may be called again; the reserve is given to recovery alone.
+//! Invariants: without room `take` changes nothing and may be called again; the reserve is given to recovery alone; a file
+//! is open for writing at most once.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -52,12 +53,35 @@ pub(crate) struct Pool {
 
 #[derive(Debug)]
 struct State {
-    free: Vec<u32>,
+    /// Taken from the end.
+    free: Vec<Free>,
+    /// Full, and to be closed by whoever has the time.
+    full: Vec<Arc<dyn NvmeFile>>,
     next: u32,
     /// All segment files, whatever they hold.
     files: u64,
     /// Bytes of the reserve that is there.
     reserved: u64,
+}
+
+impl State {
+    fn open(&self) -> usize {
+        self.free.iter().filter(|free| free.file.is_some()).count()
+    }
+}
+
+/// A segment file that may be written.
+#[derive(Debug)]
+struct Free {
+    number: u32,
+    /// Open already, and whole.
+    file: Option<Arc<dyn NvmeFile>>,
+}
+
+impl Free {
+    fn closed(number: u32) -> Self {
+        Free { number, file: None }
+    }
 }
 
 impl Pool {
@@ -71,7 +95,8 @@ impl Pool {
         let reserved =
             if there { nvme.open(FileName::Reserve, false).map_or(1, |file| file.len().max(1)) } else { 0 };
         let files = files.iter().filter_map(number).count() as u64;
-        let state = Mutex::new(State { free, next, files, reserved });
+        let free = free.into_iter().map(Free::closed).collect();
+        let state = Mutex::new(State { free, full: Vec::new(), next, files, reserved });
         Pool { nvme, limits, recovering: AtomicBool::new(true), drained: AtomicBool::new(false), state }
     }
 
@@ -85,19 +110,42 @@ impl Pool {
     /// `QuotaExceeded` or `StorageFull` without room; otherwise as the system says.
     pub(crate) fn take(&self) -> io::Result<(u32, Arc<dyn NvmeFile>, bool)> {
         loop {
-            let Some(number) = self.state().free.pop() else { break };
-            let opened = self.nvme.open(FileName::Segment(number), true);
-            // As good as it was.
-            let file = opened.inspect_err(|_| self.state().free.push(number))?;
-            if file.len() == self.limits.segment_bytes {
+            let Some(free) = self.state().free.pop() else { break };
+            if let Free { number, file: Some(file) } = free {
                 return Ok((number, file, false));
             }
-            // Left unfinished by a killed process, or made for a single pass.
-            drop(file);
-            self.remove(number)?;
+            if let Some(file) = self.open(free.number)? {
+                return Ok((free.number, file, false));
+            }
         }
         let (number, file) = self.make(Haste::Now)?;
         Ok((number, file, true))
+    }
+
+    /// Opens a file that was taken from the list; `None` if it is none to be written, and gone.
+    fn open(&self, number: u32) -> io::Result<Option<Arc<dyn NvmeFile>>> {
+        // It may be among them.
+        self.close_full();
+        let opened = self.nvme.open(FileName::Segment(number), true);
+        // As good as it was.
+        let file = opened.inspect_err(|_| self.state().free.push(Free::closed(number)))?;
+        if file.len() == self.limits.segment_bytes {
+            return Ok(Some(file));
+        }
+        // Left unfinished by a killed process, or made for a single pass.
+        drop(file);
+        self.remove(number)?;
+        Ok(None)
+    }
+
+    /// Nothing more is written to it: it is closed when there is time.
+    pub(crate) fn put_away(&self, full: Arc<dyn NvmeFile>) {
+        self.state().full.push(full);
+    }
+
+    fn close_full(&self) {
+        // Not under the lock, which commits may want.
+        drop(std::mem::take(&mut self.state().full));
     }
 
     fn remove(&self, number: u32) -> io::Result<()> {
@@ -207,20 +255,38 @@ impl Pool {
     }
 
     /// Makes a file if there are fewer than asked for, or than one for each of `writers`, or removes one if there are far
-    /// more. True if it did.
+    /// more, or opens one. True if it did.
     ///
     /// # Errors
     /// As for [`take`](Pool::take).
     pub(crate) fn prepare(&self, writers: usize, haste: Haste) -> io::Result<bool> {
+        self.close_full();
         if self.remove_surplus()? {
             return Ok(true);
         }
         if self.free() >= self.limits.spare.max(writers) {
-            return Ok(false);
+            return self.open_ahead();
         }
         let (number, file) = self.make(haste)?;
-        drop(file);
-        self.state().free.push(number);
+        let mut state = self.state();
+        let file = (state.open() < self.limits.spare).then_some(file);
+        state.free.push(Free { number, file });
+        Ok(true)
+    }
+
+    /// Opens one of those that will be taken next. True if it did.
+    fn open_ahead(&self) -> io::Result<bool> {
+        let next = {
+            let mut state = self.state();
+            let closed = state.free.iter().rposition(|free| free.file.is_none());
+            // Meanwhile it is not to be had: there must be another one.
+            match closed.filter(|_| state.free.len() > 1 && state.open() < self.limits.spare) {
+                Some(at) => state.free.remove(at),
+                None => return Ok(false),
+            }
+        };
+        let Some(file) = self.open(next.number)? else { return Ok(true) };
+        self.state().free.push(Free { file: Some(file), ..next });
         Ok(true)
     }
 
@@ -237,9 +303,9 @@ impl Pool {
     fn remove_surplus(&self) -> io::Result<bool> {
         let surplus = {
             let mut state = self.state();
-            if state.free.len() > self.limits.free_max { state.free.pop() } else { None }
+            if state.free.len() > self.limits.free_max { Some(state.free.remove(0)) } else { None }
         };
-        surplus.map_or(Ok(false), |number| self.remove(number).map(|()| true))
+        surplus.map_or(Ok(false), |free| self.remove(free.number).map(|()| true))
     }
 
     pub(crate) fn nvme(&self) -> &dyn Nvme {
@@ -256,7 +322,8 @@ impl Pool {
                     tracing::warn!(%error, "a segment file that is not needed stays");
                 }
             }
-            _ => self.state().free.push(number),
+            // Behind those that are open.
+            _ => self.state().free.insert(0, Free::closed(number)),
         }
     }
 
@@ -299,6 +366,27 @@ mod tests {
             (pool.free(), nvme.files().unwrap()),
             (0, vec![FileName::Segment(2), FileName::Segment(3)])
         );
+    }
+
+    #[test]
+    fn files_are_open_before_they_are_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
+        let limits = PoolLimits { spare: 2, ..PoolLimits::plain(SEGMENT_BYTES) };
+        let pool = Pool::new(nvme.clone(), limits, &[], Vec::new());
+        while pool.prepare(0, Haste::Now).unwrap() {}
+        let (number, file, made) = pool.take().unwrap();
+        assert_eq!((number, made, pool.state().open()), (2, false, 1));
+        // Full, and used again: opened for the next one, and its first handle is in nobody's way.
+        pool.put_away(file);
+        pool.give_back(number);
+        while pool.prepare(0, Haste::Now).unwrap() {}
+        assert_eq!((pool.free(), pool.state().open()), (2, 2));
+        // Nothing is opened now: the names are gone.
+        nvme.files().unwrap().into_iter().for_each(|name| nvme.remove(name).unwrap());
+        let mut taken = [(); 2].map(|()| pool.take().unwrap().0);
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
     }
 
     #[test]

@@ -43,11 +43,13 @@ impl Block {
         self.capacity
     }
 
-    /// The same allocation with another length; its bytes stay as they are.
-    pub(super) fn resized(mut self, len: usize) -> Block {
+    /// Makes it shorter, or longer again up to what it was made with; bytes stay as they are.
+    ///
+    /// # Panics
+    /// If `len` is 0, no multiple of [`BLOCK_BYTES`], or more than it was made with.
+    pub fn resize(&mut self, len: usize) {
         assert!(len > 0 && len.is_multiple_of(BLOCK_BYTES) && len <= self.capacity, "a block of {len} bytes");
         self.len = len;
-        self
     }
 }
 

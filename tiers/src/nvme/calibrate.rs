@@ -30,7 +30,7 @@ pub(super) fn calibrate(
 ) -> io::Result<Option<(DurableWay, Calibration)>> {
     let mut block = Block::zeroed(SCRATCH_BYTES);
     DurableWay::Fdatasync.write(scratch, 0, &block, rings)?;
-    block = block.resized(BLOCK_BYTES);
+    block.resize(BLOCK_BYTES);
     let mut known = Vec::new();
     for &way in ways {
         match way.write(scratch, 0, &block, rings) {

@@ -87,7 +87,11 @@ impl Ledger {
     pub(crate) fn block(&mut self, len: usize) -> Block {
         let large = self.spares.iter().enumerate().filter(|(_, spare)| spare.capacity() >= len);
         match large.min_by_key(|(_, spare)| spare.capacity()).map(|(index, _)| index) {
-            Some(index) => self.spares.swap_remove(index).resized(len),
+            Some(index) => {
+                let mut spare = self.spares.swap_remove(index);
+                spare.resize(len);
+                spare
+            }
             None => Block::zeroed(len),
         }
     }
