@@ -224,7 +224,7 @@ impl LaneCursor {
         if let Ok(header) = self.window.frame(seal, self.at, into) {
             return Ok(Some(Ok(header)));
         }
-        let media = self.media.clone();
+        let media = &*self.media;
         let slot_bytes = media.geometry.slot_bytes();
         let Some((slot, word)) = media.board.slot_of(self.lane, self.at, slot_bytes) else { return Ok(None) };
         let (tail, ring) = media.ring(self.lane);

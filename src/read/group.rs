@@ -6,6 +6,7 @@
 use super::cursor::{FrameError, LaneCursor};
 use crate::error::Error;
 use crate::frame::{Bad, Dep, FIRST, HEADER_BYTES, Header, Kind, LAST, decode_deps};
+use crate::media::Horizon;
 use crate::number::{Epoch, Gsn, Incarnation, Lane, Lsn};
 
 /// A record inside a group.
@@ -92,6 +93,10 @@ impl GroupReader {
     /// Reads the next group below `limit` into `group`. On a stop the reader stands where it stood.
     pub(crate) fn next(&mut self, limit: Lsn, group: &mut Group) -> Result<(), Stop> {
         let start = self.cursor.at;
+        // A follower's poll: it keeps its place. Where the owner of a view's log changes, another epoch begins here.
+        if start >= limit && !matches!(self.cursor.media().horizon, Horizon::View) {
+            return Err(Stop::Limit);
+        }
         let result = self.read(start, limit, group);
         if result.is_err() {
             self.cursor.rewind(start);
