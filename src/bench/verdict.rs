@@ -160,8 +160,9 @@ fn through(figures: &[Figure]) -> Vec<String> {
     let sentence = |figure: &Figure| {
         let (ratio, latency) = (figure.ratio.as_ref()?, figure.latency.as_ref()?);
         Some(format!(
-            "Without persistent memory a commit ({}) takes {} at p50, {:.2} times {}; it survives {}.",
+            "Without persistent memory a commit ({}{}) takes {} at p50, {:.2} times {}; it survives {}.",
             figure.at,
+            figure.by.trim_start_matches("tierlog"),
             duration(latency.p50_ns),
             ratio.value.median,
             ratio.to,

@@ -20,6 +20,7 @@ const RING_BYTES: u64 = 32 << 20;
 const FILE_BYTES: u64 = 16 << 20;
 const OURS: &str = "tierlog";
 const ONE: &str = "tierlog, one record";
+const SHARED: &str = "tierlog, one lane for all";
 
 /// With a batch, what it costs beside one record.
 struct Disk {
@@ -42,6 +43,15 @@ pub(super) fn probes(sweep: &Sweep) -> Vec<Box<dyn Probe>> {
         }
     }
     all
+}
+
+/// How ours commits.
+#[derive(Clone, Copy)]
+enum Own {
+    /// Each thread on a lane of its own.
+    Lane { batch: u32 },
+    /// By `Shared::commit`, which joins what is committed at the same time.
+    Shared,
 }
 
 /// A contestant's runs.
@@ -71,31 +81,30 @@ impl Probe for Disk {
     }
 
     fn estimate(&self, pace: &Pace) -> Estimate {
-        let contestants = 1 + u32::from(self.batch > 1) + self.ways().len() as u32;
+        let contestants = (self.own().len() + self.ways().len()) as u32;
         // 20 us a write at least.
         let writes = pace.time.as_micros() as u64 / 20 * u64::from(self.threads);
         let frames = frame_bytes(self.size) * u64::from(self.batch);
         let bytes = writes * frames.next_multiple_of(BLOCK_BYTES as u64);
         let nvme_bytes = bytes * u64::from(contestants) + u64::from(self.threads) * FILE_BYTES;
-        let tail_bytes = u64::from(self.threads) * RING_BYTES;
+        let tail_bytes = u64::from(self.threads + 1) * RING_BYTES;
         Estimate { time: pace.time * contestants + Duration::from_millis(600), tail_bytes, nvme_bytes }
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
-        let mut config = config(session, self.threads, RING_BYTES);
+        // One lane more: that which is shared is set aside.
+        let mut config = config(session, self.threads + 1, RING_BYTES);
         config.tail.medium = Medium::File;
         let place = Place::open(session, config, self.threads as usize)?;
-        let (ways, batches) = (self.ways(), [(OURS, self.batch), (ONE, 1)]);
-        let batches = &batches[..1 + usize::from(self.batch > 1)];
-        // The cheapest behind the first is what we are compared with.
-        let names = batches.iter().map(|(by, _)| *by).chain(ways.iter().map(|way| way.name()));
+        let (own, ways) = (self.own(), self.ways());
+        let names = own.iter().map(|(by, _)| *by).chain(ways.iter().map(|way| way.name()));
         let mut all: Vec<Runs> = names.map(|by| Runs { by, ..Runs::default() }).collect();
         for run in 0..session.pace.runs {
-            for (runs, (_, batch)) in all.iter_mut().zip(batches) {
-                self.ours(session, &place, *batch, runs)?;
+            for (runs, (_, own)) in all.iter_mut().zip(&own) {
+                self.ours(session, &place, *own, runs)?;
                 place.settle()?;
             }
-            for (way, runs) in ways.iter().zip(&mut all[batches.len()..]) {
+            for (way, runs) in ways.iter().zip(&mut all[own.len()..]) {
                 if let Err(error) = self.raw(session, *way, runs)
                     && run == 0
                 {
@@ -111,6 +120,16 @@ impl Probe for Disk {
 }
 
 impl Disk {
+    fn own(&self) -> Vec<(&'static str, Own)> {
+        let mut own = vec![(OURS, Own::Lane { batch: self.batch })];
+        if self.batch > 1 {
+            own.push((ONE, Own::Lane { batch: 1 }));
+        } else if self.threads > 1 && self.level == Durability::Power {
+            own.push((SHARED, Own::Shared));
+        }
+        own
+    }
+
     /// The raw ways beside it: none has a batch, or promises less.
     fn ways(&self) -> &'static [DurableWay] {
         if self.level == Durability::Power && self.batch == 1 { &DurableWay::ALL } else { &[] }
@@ -126,20 +145,31 @@ impl Disk {
         }
     }
 
-    fn ours(&self, session: &Session<'_>, place: &Place, batch: u32, into: &mut Runs) -> Measured<()> {
+    fn ours(&self, session: &Session<'_>, place: &Place, own: Own, into: &mut Runs) -> Measured<()> {
         let (size, level) = (self.size as usize, self.level);
+        let lane = |batch: u32| -> Measured<Box<dyn Loop>> {
+            let (mut writer, payload) = (place.log.writer()?, vec![0x5a_u8; size]);
+            Ok(Box::new(move || -> Measured<()> {
+                for _ in 0..batch {
+                    writer.append(7, &payload)?;
+                }
+                writer.commit(level)?;
+                Ok(())
+            }))
+        };
+        // The same lane for all of them.
+        let share = || -> Measured<Box<dyn Loop>> {
+            let (shared, payload) = (place.log.shared()?, vec![0x5a_u8; size]);
+            Ok(Box::new(move || -> Measured<()> {
+                shared.commit(level, |writer| writer.append(7, &payload).map(drop))?;
+                Ok(())
+            }))
+        };
         let before = flushes(&session.nvme_dir);
-        let done =
-            self.parallel(session).run(session.cpus, session.ticks, &|_| -> Measured<Box<dyn Loop>> {
-                let (mut writer, payload) = (place.log.writer()?, vec![0x5a_u8; size]);
-                Ok(Box::new(move || -> Measured<()> {
-                    for _ in 0..batch {
-                        writer.append(7, &payload)?;
-                    }
-                    writer.commit(level)?;
-                    Ok(())
-                }))
-            })?;
+        let done = self.parallel(session).run(session.cpus, session.ticks, &|_| match own {
+            Own::Lane { batch } => lane(batch),
+            Own::Shared => share(),
+        })?;
         into.add(&done, since(before, session));
         Ok(())
     }
@@ -192,12 +222,16 @@ impl Disk {
             figure
         };
         let mut figures: Vec<Figure> = all.iter().filter(|runs| !runs.per_s.is_empty()).map(figure).collect();
+        // A batch stands beside one record, all others beside the best raw way.
+        let (compared, others) = all.split_at(if self.batch > 1 { 1 } else { self.own().len() });
         let median = |runs: &&Runs| spread(&runs.per_s).map_or(0.0, |speed| speed.median);
-        let best = all[1..].iter().max_by(|one, other| median(one).total_cmp(&median(other)));
-        if let Some(best) = best.filter(|best| best.per_s.len() == all[0].per_s.len()) {
+        let best = others.iter().max_by(|one, other| median(one).total_cmp(&median(other)));
+        let best = best.filter(|best| best.per_s.len() == all[0].per_s.len());
+        for (figure, runs) in figures.iter_mut().zip(compared) {
+            let Some(best) = best else { break };
             let ratios: Vec<f64> =
-                all[0].per_s.iter().zip(&best.per_s).map(|(own, other)| other / own).collect();
-            figures[0].ratio =
+                runs.per_s.iter().zip(&best.per_s).map(|(own, other)| other / own).collect();
+            figure.ratio =
                 spread(&ratios).map(|value| Ratio { to: best.by.into(), of: "time".into(), value });
         }
         figures

@@ -42,6 +42,17 @@ fn a_batch_on_the_disk_stands_beside_one_record() {
 }
 
 #[test]
+fn threads_on_the_disk_have_a_lane_each_or_one_for_all() {
+    let (size_bytes, threads, level) = (vec![64], vec![2], vec![Durability::Power]);
+    let (figures, _) = smoke(kind("disk"), &Sweep { size_bytes, threads, level, ..Sweep::default() });
+    for by in ["tierlog", "tierlog, one lane for all"] {
+        let figure = figures.iter().find(|figure| figure.by == by).unwrap();
+        let yardstick = &figure.ratio.as_ref().unwrap().to;
+        assert!(!yardstick.starts_with("tierlog"), "{figure:?}");
+    }
+}
+
+#[test]
 fn commits_on_a_full_ring_say_why_they_wait() {
     let (figures, _) = smoke(kind("sustained"), &Sweep { size_bytes: vec![4096], ..Sweep::default() });
     let of = |by: &str| figures.iter().find(|figure| figure.by == by).unwrap();
