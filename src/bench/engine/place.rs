@@ -1,6 +1,5 @@
 //! A log, and raw lanes beside it, in the directories of a session.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,21 +41,21 @@ pub fn config(session: &Session<'_>, lanes: u32, ring_bytes: u64) -> Config {
     config
 }
 
-/// A raw lane of `bytes` in a tail file of its own, mapped and filled as a log's tail is.
+/// A raw lane of `bytes` in a tail file of its own.
 ///
 /// # Errors
 /// As the system says.
 pub fn raw(session: &Session<'_>, name: &str, bytes: u64) -> Measured<Raw> {
-    raw_at(&session.tail_dir.join(name), session.grounds.tail_ask, bytes)
+    Ok(Raw::new(raw_tail(session, name, bytes)?.lane(0, bytes)?))
 }
 
-/// As [`raw`], at a path.
+/// A tail file of `bytes` for a raw lane, mapped and filled as a log's tail is.
 ///
 /// # Errors
 /// As the system says.
-pub fn raw_at(path: &Path, ask: MediumAsk, bytes: u64) -> Measured<Raw> {
-    let tail = Arc::new(Mapped::create(path, bytes, &MapOptions { ask, ..MapOptions::default() })?);
-    Ok(Raw::new(tail.lane(0, bytes)?))
+pub fn raw_tail(session: &Session<'_>, name: &str, bytes: u64) -> Measured<Arc<Mapped>> {
+    let options = MapOptions { ask: session.grounds.tail_ask, ..MapOptions::default() };
+    Ok(Arc::new(Mapped::create(session.tail_dir.join(name), bytes, &options)?))
 }
 
 /// An open log that is measured.

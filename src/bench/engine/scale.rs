@@ -1,10 +1,14 @@
 //! Threads with a lane each, beside as many raw loops: from all lanes what from one. By themselves, and while their lanes
 //! are drained.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tierlog_tiers::raw::Raw;
+use tierlog_tiers::tail::{Mapped, Tail};
+
 use super::commit::RAW;
-use super::place::{Place, config, frame_bytes, raw_at};
+use super::place::{Place, config, frame_bytes, raw_tail};
 use crate::Durability;
 use crate::bench::contest::Loop;
 use crate::bench::latency::spread;
@@ -61,19 +65,18 @@ impl Probe for Scale {
                 Ok(())
             }))
         };
+        // As old as the log's: the caches have neither.
+        let tail = |nth: u32| raw_tail(session, &format!("raw {nth}"), RING_BYTES);
+        let tails: Vec<Arc<Mapped>> = (0..threads).map(tail).collect::<Measured<_>>()?;
+        let loops = |nth: u32| -> Measured<Box<dyn Loop>> {
+            let mut lane = Raw::new(tails[nth as usize].lane(0, RING_BYTES)?);
+            let bytes = vec![0x5a_u8; frame];
+            Ok(Box::new(move || -> Measured<()> { Ok(lane.write_back(&bytes)?) }))
+        };
         let (mut own, mut drained, mut other) = (Vec::new(), Vec::new(), Vec::new());
         for run in 0..session.pace.runs {
-            let (dir, ask) = (&session.tail_dir, session.grounds.tail_ask);
-            let loops = |nth| -> Measured<Box<dyn Loop>> {
-                let mut lane = raw_at(&dir.join(format!("{run}-{nth}")), ask, RING_BYTES)?;
-                let bytes = vec![0x5a_u8; frame];
-                Ok(Box::new(move || -> Measured<()> { Ok(lane.write_back(&bytes)?) }))
-            };
             let (cpus, ticks) = (session.cpus, session.ticks);
             other.push(parallel.run(cpus, ticks, &loops)?.per_s);
-            for nth in 0..threads {
-                std::fs::remove_file(session.tail_dir.join(format!("{run}-{nth}")))?;
-            }
             let held = place.log.hold_drains();
             own.push(parallel.run(cpus, ticks, &ours)?.per_s);
             drop(held);
