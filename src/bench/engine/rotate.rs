@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tierlog_tiers::nvme::BLOCK_BYTES;
+
 use super::place::{Place, config, frame_bytes};
 use super::stall::{Pulse, Stalls};
 use crate::bench::latency::Latencies;
@@ -14,7 +16,6 @@ use crate::{Durability, Medium};
 const RING_BYTES: u64 = 32 << 20;
 /// As small as they may be, so that there are many.
 const SEGMENT_BYTES: u64 = 8 << 20;
-const BLOCK_BYTES: u64 = 4096;
 /// However short the time.
 const ROTATIONS_MIN: u64 = 2;
 const BEGINS: &str = "begins a segment";
@@ -47,7 +48,7 @@ impl Probe for Rotate {
         Estimate {
             time: pace.time + Duration::from_millis(500),
             tail_bytes: commits * frames + RING_BYTES,
-            nvme_bytes: (commits * frames.next_multiple_of(BLOCK_BYTES))
+            nvme_bytes: (commits * frames.next_multiple_of(BLOCK_BYTES as u64))
                 .max((ROTATIONS_MIN + 1) * SEGMENT_BYTES),
         }
     }
