@@ -33,27 +33,9 @@ pub(super) fn assemble<H: Host>(
     archiver: Option<Archiver>,
 ) -> Result<Arc<Engine<H::Tail>>> {
     let Opening { found, pool, tails } = opening;
-    let Found { places, geometry, record, marks, slots, examined, .. } = found;
-    let host = places.host;
-    let order = Arc::new(Order::new(host.clock(), host.clone()));
-    let board = new_board(&*host, &config, &record, boot, &geometry, &examined)?;
-    let ranges = live_ranges(&record, &geometry);
-    let visible_first = tails.iter().any(|tail| !tail.medium().power_safe());
-    let catalogue = std::mem::take(&mut *examined.media.catalogue_mut());
-    let media = Arc::new(Media::new(
-        record.log,
-        geometry,
-        tails.iter().map(|tail| tail.clone() as Arc<dyn TailRead>).collect(),
-        board,
-        places.nvme.clone(),
-        places.nvme_path.clone(),
-        catalogue,
-        ranges,
-        (record.epoch, record.gsn),
-        Horizon::Owner(order.clone()),
-        host.clone(),
-        visible_first,
-    ));
+    let order = Arc::new(Order::new(found.places.host.clock(), found.places.host.clone()));
+    let media = new_media(&found, &config, boot, &tails, order.clone())?;
+    let Found { places, geometry, record, marks, slots, .. } = found;
     if let Some(archiver) = &archiver {
         media.read_archive(archiver.archive.clone());
     }
@@ -88,12 +70,40 @@ pub(super) fn assemble<H: Host>(
         errands: Errands::default(),
         drain_trouble: Mutex::new(None),
         stop: Stop::default(),
-        env: host,
+        env: places.host,
         record: Mutex::new(record),
         superblock: places.superblock,
         process: std::process::id(),
     };
     Ok(Arc::new(engine))
+}
+
+/// What readers look at, from where recovery ended on.
+fn new_media<H: Host>(
+    found: &Found<H>,
+    config: &Config,
+    boot: [u8; 16],
+    tails: &[Arc<H::Tail>],
+    order: Arc<Order>,
+) -> Result<Arc<Media>> {
+    let Found { places, geometry, record, examined, .. } = found;
+    let board = new_board(&*places.host, config, record, boot, geometry, examined)?;
+    let catalogue = std::mem::take(&mut *examined.media.catalogue_mut());
+    let media = Media::new(
+        record.log,
+        *geometry,
+        tails.iter().map(|tail| tail.clone() as Arc<dyn TailRead>).collect(),
+        board,
+        places.nvme.clone(),
+        places.nvme_path.clone(),
+        catalogue,
+        live_ranges(record, geometry),
+        (record.epoch, record.gsn),
+        Horizon::Owner(order),
+        places.host.clone(),
+        tails.iter().any(|tail| !tail.medium().power_safe()),
+    );
+    Ok(Arc::new(media))
 }
 
 /// The shared page, from where recovery ended on.

@@ -10,13 +10,17 @@ use tierlog_tiers::nvme::{FileName, Nvme, NvmeFile};
 use tierlog_tiers::sync::atomic::{AtomicBool, Ordering};
 use tierlog_tiers::sync::{Mutex, MutexGuard};
 
+/// Looks at the files that are free before some of them are called surplus: ten seconds of a keeper's. A segment of the tail
+/// is given back at once, and may have taken many of NVMe, which are all wanted again.
+const SURPLUS_LOOKS: u32 = 10_000;
+
 /// What a pool goes by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PoolLimits {
     pub(crate) segment_bytes: u64,
     /// Files kept ready.
     pub(crate) spare: usize,
-    /// Free files beyond are removed.
+    /// Free files beyond are removed, if they were not needed for a while.
     pub(crate) free_max: usize,
     /// For segments and the reserve together; 0 is any.
     pub(crate) quota_bytes: u64,
@@ -55,6 +59,9 @@ pub(crate) struct Pool {
 struct State {
     /// Taken from the end.
     free: Vec<Free>,
+    /// The fewest that were free in so many looks.
+    free_min: usize,
+    looks: u32,
     /// Full, and to be closed by whoever has the time.
     full: Vec<Arc<dyn NvmeFile>>,
     next: u32,
@@ -67,6 +74,27 @@ struct State {
 impl State {
     fn open(&self) -> usize {
         self.free.iter().filter(|free| free.file.is_some()).count()
+    }
+
+    fn pop(&mut self) -> Option<Free> {
+        let free = self.free.pop();
+        self.free_min = self.free_min.min(self.free.len());
+        free
+    }
+
+    /// One that was free all the time, beyond `max`.
+    fn surplus(&mut self, max: usize) -> Option<Free> {
+        self.looks += 1;
+        if self.looks <= SURPLUS_LOOKS {
+            return None;
+        }
+        let fewest = self.free_min.min(self.free.len());
+        if fewest > max {
+            self.free_min = fewest - 1;
+            return Some(self.free.remove(0));
+        }
+        (self.looks, self.free_min) = (0, self.free.len());
+        None
     }
 }
 
@@ -95,8 +123,9 @@ impl Pool {
         let reserved =
             if there { nvme.open(FileName::Reserve, false).map_or(1, |file| file.len().max(1)) } else { 0 };
         let files = files.iter().filter_map(number).count() as u64;
-        let free = free.into_iter().map(Free::closed).collect();
-        let state = Mutex::new(State { free, full: Vec::new(), next, files, reserved });
+        let free: Vec<_> = free.into_iter().map(Free::closed).collect();
+        let (free_min, looks) = (free.len(), 0);
+        let state = Mutex::new(State { free, free_min, looks, full: Vec::new(), next, files, reserved });
         Pool { nvme, limits, recovering: AtomicBool::new(true), drained: AtomicBool::new(false), state }
     }
 
@@ -110,7 +139,7 @@ impl Pool {
     /// `QuotaExceeded` or `StorageFull` without room; otherwise as the system says.
     pub(crate) fn take(&self) -> io::Result<(u32, Arc<dyn NvmeFile>, bool)> {
         loop {
-            let Some(free) = self.state().free.pop() else { break };
+            let Some(free) = self.state().pop() else { break };
             if let Free { number, file: Some(file) } = free {
                 return Ok((number, file, false));
             }
@@ -254,15 +283,16 @@ impl Pool {
         Ok(())
     }
 
-    /// Makes a file if there are fewer than asked for, or than one for each of `writers`, or removes one if there are far
-    /// more, or opens one. True if it did.
+    /// Makes a file if there are fewer than asked for, or than one for each of `writers`, or removes one if there have been
+    /// far more for a while, or opens one. True if it did.
     ///
     /// # Errors
     /// As for [`take`](Pool::take).
     pub(crate) fn prepare(&self, writers: usize, haste: Haste) -> io::Result<bool> {
         self.close_full();
-        if self.remove_surplus()? {
-            return Ok(true);
+        let surplus = self.state().surplus(self.limits.free_max);
+        if let Some(free) = surplus {
+            return self.remove(free.number).map(|()| true);
         }
         if self.free() >= self.limits.spare.max(writers) {
             return self.open_ahead();
@@ -295,17 +325,12 @@ impl Pool {
     /// # Errors
     /// As the system says.
     pub(crate) fn remove_all_surplus(&self) -> io::Result<()> {
-        while self.remove_surplus()? {}
-        Ok(())
-    }
-
-    /// Gives a free file back to the file system if there are far more than are needed. True if it did.
-    fn remove_surplus(&self) -> io::Result<bool> {
-        let surplus = {
-            let mut state = self.state();
-            if state.free.len() > self.limits.free_max { Some(state.free.remove(0)) } else { None }
+        let surplus: Vec<Free> = {
+            let free = &mut self.state().free;
+            let beyond = free.len().saturating_sub(self.limits.free_max);
+            free.drain(..beyond).collect()
         };
-        surplus.map_or(Ok(false), |free| self.remove(free.number).map(|()| true))
+        surplus.into_iter().try_for_each(|free| self.remove(free.number))
     }
 
     pub(crate) fn nvme(&self) -> &dyn Nvme {
@@ -344,64 +369,4 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use tierlog_tiers::nvme::{Directory, DirectoryOptions};
-
-    use super::*;
-
-    const SEGMENT_BYTES: u64 = 65536;
-
-    #[test]
-    fn files_made_for_one_pass_are_not_used_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
-        let pool = Pool::new(nvme.clone(), PoolLimits::plain(SEGMENT_BYTES), &[], Vec::new());
-        let lens = [4096, SEGMENT_BYTES, 2 * SEGMENT_BYTES].map(|bytes| {
-            let (number, file) = pool.make_for(bytes).unwrap();
-            (number, file.len())
-        });
-        assert_eq!(lens, [(1, 4096), (2, SEGMENT_BYTES), (3, SEGMENT_BYTES)]);
-        pool.give_back(1);
-        assert_eq!(
-            (pool.free(), nvme.files().unwrap()),
-            (0, vec![FileName::Segment(2), FileName::Segment(3)])
-        );
-    }
-
-    #[test]
-    fn files_are_open_before_they_are_taken() {
-        let dir = tempfile::tempdir().unwrap();
-        let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
-        let limits = PoolLimits { spare: 2, ..PoolLimits::plain(SEGMENT_BYTES) };
-        let pool = Pool::new(nvme.clone(), limits, &[], Vec::new());
-        while pool.prepare(0, Haste::Now).unwrap() {}
-        let (number, file, made) = pool.take().unwrap();
-        assert_eq!((number, made, pool.state().open()), (2, false, 1));
-        // Full, and used again: opened for the next one, and its first handle is in nobody's way.
-        pool.put_away(file);
-        pool.give_back(number);
-        while pool.prepare(0, Haste::Now).unwrap() {}
-        assert_eq!((pool.free(), pool.state().open()), (2, 2));
-        // Nothing is opened now: the names are gone.
-        nvme.files().unwrap().into_iter().for_each(|name| nvme.remove(name).unwrap());
-        let mut taken = [(); 2].map(|()| pool.take().unwrap().0);
-        taken.sort_unstable();
-        assert_eq!(taken, [1, 2]);
-    }
-
-    #[test]
-    fn whole_files_are_used_again_and_others_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
-        for (number, len) in [(1, SEGMENT_BYTES), (2, 4096)] {
-            drop(nvme.create(FileName::Segment(number), len).unwrap());
-        }
-        let pool =
-            Pool::new(nvme.clone(), PoolLimits::plain(SEGMENT_BYTES), &nvme.files().unwrap(), vec![1, 2]);
-        let (number, file, made) = pool.take().unwrap();
-        assert_eq!((number, file.len(), made), (1, SEGMENT_BYTES, false), "2 was left unfinished");
-        drop(file);
-        pool.give_back(1);
-        assert_eq!((pool.free(), nvme.files().unwrap()), (1, vec![FileName::Segment(1)]));
-    }
-}
+mod tests;

@@ -16,6 +16,10 @@ use crate::bench::sweep::{Sweep, or};
 use crate::{Durability, Medium};
 
 const RING_BYTES: u64 = 32 << 20;
+/// As small as they may be: all are written before.
+const SEGMENT_BYTES: u64 = 8 << 20;
+/// Turns before those that count, at most.
+const WARM_UPS_MAX: u32 = 4;
 /// A raw file is overwritten from its beginning on, again and again.
 const FILE_BYTES: u64 = 16 << 20;
 const OURS: &str = "tierlog";
@@ -81,24 +85,32 @@ impl Probe for Disk {
     }
 
     fn estimate(&self, pace: &Pace) -> Estimate {
-        let contestants = (self.own().len() + self.ways().len()) as u32;
+        let (own, ways) = (self.own().len() as u32, self.ways().len() as u32);
+        let contestants = own + ways;
         // 20 us a write at least.
         let writes = pace.time.as_micros() as u64 / 20 * u64::from(self.threads);
         let frames = frame_bytes(self.size) * u64::from(self.batch);
         let bytes = writes * frames.next_multiple_of(BLOCK_BYTES as u64);
         let nvme_bytes = bytes * u64::from(contestants) + u64::from(self.threads) * FILE_BYTES;
         let tail_bytes = u64::from(self.threads + 1) * RING_BYTES;
-        Estimate { time: pace.time * contestants + Duration::from_millis(600), tail_bytes, nvme_bytes }
+        let warm_up = pace.time / pace.runs * own * WARM_UPS_MAX / 2;
+        Estimate {
+            time: pace.time * contestants + warm_up + Duration::from_millis(800),
+            tail_bytes,
+            nvme_bytes,
+        }
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
         // One lane more: that which is shared is set aside.
         let mut config = config(session, self.threads + 1, RING_BYTES);
         config.tail.medium = Medium::File;
+        config.nvme.segment_bytes = Some(SEGMENT_BYTES);
         let place = Place::open(session, config, self.threads as usize)?;
         let (own, ways) = (self.own(), self.ways());
         let names = own.iter().map(|(by, _)| *by).chain(ways.iter().map(|way| way.name()));
         let mut all: Vec<Runs> = names.map(|by| Runs { by, ..Runs::default() }).collect();
+        self.warm_up(session, &place)?;
         for run in 0..session.pace.runs {
             for (runs, (_, own)) in all.iter_mut().zip(&own) {
                 self.ours(session, &place, *own, runs)?;
@@ -133,6 +145,24 @@ impl Disk {
     /// The raw ways beside it: none has a batch, or promises less.
     fn ways(&self) -> &'static [DurableWay] {
         if self.level == Durability::Power && self.batch == 1 { &DurableWay::ALL } else { &[] }
+    }
+
+    /// Until its segments are there and go round, as the raw files have been written before; what a log costs while it
+    /// grows is in `rotation`.
+    fn warm_up(&self, session: &Session<'_>, place: &Place) -> Measured<()> {
+        let mut bytes = 0;
+        for _ in 0..WARM_UPS_MAX {
+            for (_, own) in self.own() {
+                self.ours(session, place, own, &mut Runs::default())?;
+            }
+            place.settle()?;
+            place.ready(self.threads)?;
+            let before = std::mem::replace(&mut bytes, place.log.metrics().nvme_bytes);
+            if before == bytes {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn parallel(&self, session: &Session<'_>) -> Parallel {

@@ -54,7 +54,7 @@ impl Probe for Rotate {
     }
 
     fn room(&self, _: &Pace) -> (u64, u64) {
-        (RING_BYTES, 8 * SEGMENT_BYTES)
+        (RING_BYTES, 48 * SEGMENT_BYTES)
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {

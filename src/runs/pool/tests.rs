@@ -1,0 +1,71 @@
+use tierlog_tiers::nvme::{Directory, DirectoryOptions};
+
+use super::*;
+
+const SEGMENT_BYTES: u64 = 65536;
+
+#[test]
+fn files_made_for_one_pass_are_not_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
+    let pool = Pool::new(nvme.clone(), PoolLimits::plain(SEGMENT_BYTES), &[], Vec::new());
+    let lens = [4096, SEGMENT_BYTES, 2 * SEGMENT_BYTES].map(|bytes| {
+        let (number, file) = pool.make_for(bytes).unwrap();
+        (number, file.len())
+    });
+    assert_eq!(lens, [(1, 4096), (2, SEGMENT_BYTES), (3, SEGMENT_BYTES)]);
+    pool.give_back(1);
+    assert_eq!((pool.free(), nvme.files().unwrap()), (0, vec![FileName::Segment(2), FileName::Segment(3)]));
+}
+
+#[test]
+fn files_are_open_before_they_are_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
+    let limits = PoolLimits { spare: 2, ..PoolLimits::plain(SEGMENT_BYTES) };
+    let pool = Pool::new(nvme.clone(), limits, &[], Vec::new());
+    while pool.prepare(0, Haste::Now).unwrap() {}
+    let (number, file, made) = pool.take().unwrap();
+    assert_eq!((number, made, pool.state().open()), (2, false, 1));
+    // Full, and used again: opened for the next one, and its first handle is in nobody's way.
+    pool.put_away(file);
+    pool.give_back(number);
+    while pool.prepare(0, Haste::Now).unwrap() {}
+    assert_eq!((pool.free(), pool.state().open()), (2, 2));
+    // Nothing is opened now: the names are gone.
+    nvme.files().unwrap().into_iter().for_each(|name| nvme.remove(name).unwrap());
+    let mut taken = [(); 2].map(|()| pool.take().unwrap().0);
+    taken.sort_unstable();
+    assert_eq!(taken, [1, 2]);
+}
+
+#[test]
+fn files_that_are_wanted_again_stay_and_others_go_after_a_while() {
+    let dir = tempfile::tempdir().unwrap();
+    let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
+    let limits = PoolLimits { free_max: 1, ..PoolLimits::plain(SEGMENT_BYTES) };
+    let pool = Pool::new(nvme.clone(), limits, &[], Vec::new());
+    let look = || (0..SURPLUS_LOOKS + 5).filter(|_| pool.prepare(0, Haste::Now).unwrap()).count();
+    for round in 0..3 {
+        let taken = [(); 4].map(|()| pool.take().unwrap());
+        assert_eq!(taken.iter().filter(|(_, _, made)| *made).count(), if round == 0 { 4 } else { 0 });
+        taken.into_iter().for_each(|(number, ..)| pool.give_back(number));
+        assert_eq!((look(), pool.free()), (0, 4), "all of them were wanted");
+    }
+    assert_eq!((look(), pool.free(), nvme.files().unwrap().len()), (3, 1, 1));
+}
+
+#[test]
+fn whole_files_are_used_again_and_others_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
+    for (number, len) in [(1, SEGMENT_BYTES), (2, 4096)] {
+        drop(nvme.create(FileName::Segment(number), len).unwrap());
+    }
+    let pool = Pool::new(nvme.clone(), PoolLimits::plain(SEGMENT_BYTES), &nvme.files().unwrap(), vec![1, 2]);
+    let (number, file, made) = pool.take().unwrap();
+    assert_eq!((number, file.len(), made), (1, SEGMENT_BYTES, false), "2 was left unfinished");
+    drop(file);
+    pool.give_back(1);
+    assert_eq!((pool.free(), nvme.files().unwrap()), (1, vec![FileName::Segment(1)]));
+}
