@@ -10,9 +10,9 @@ use tierlog_tiers::nvme::{FileName, Nvme, NvmeFile};
 use tierlog_tiers::sync::atomic::{AtomicBool, Ordering};
 use tierlog_tiers::sync::{Mutex, MutexGuard};
 
-/// Looks at the files that are free before some of them are called surplus: ten seconds of a keeper's. A segment of the tail
+/// Looks at the files that are free before some of them are called surplus: three seconds of a keeper's. A segment of the tail
 /// is given back at once, and may have taken many of NVMe, which are all wanted again.
-const SURPLUS_LOOKS: u32 = 10_000;
+const SURPLUS_LOOKS: u32 = 3_000;
 
 /// What a pool goes by.
 #[derive(Debug, Clone, Copy)]

@@ -53,8 +53,9 @@ impl Probe for Rotate {
         }
     }
 
-    fn room(&self, _: &Pace) -> (u64, u64) {
-        (RING_BYTES, 48 * SEGMENT_BYTES)
+    fn room(&self, pace: &Pace) -> (u64, u64) {
+        // What a segment of the tail takes there, while the one before it is given back; and those kept ready.
+        (RING_BYTES, self.estimate(pace).nvme_bytes.clamp(8 * SEGMENT_BYTES, 48 * SEGMENT_BYTES))
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
