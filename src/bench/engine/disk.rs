@@ -25,6 +25,7 @@ const FILE_BYTES: u64 = 16 << 20;
 const OURS: &str = "tierlog";
 const ONE: &str = "tierlog, one record";
 const SHARED: &str = "tierlog, one lane for all";
+const UNREAD: &str = "tierlog, not read back";
 
 /// With a batch, what it costs beside one record.
 struct Disk {
@@ -56,6 +57,20 @@ enum Own {
     Lane { batch: u32 },
     /// By `Shared::commit`, which joins what is committed at the same time.
     Shared,
+    /// As the first, to a log whose drainers read nothing back.
+    Unread,
+}
+
+/// The logs that are committed to.
+struct Places {
+    place: Place,
+    unread: Option<Place>,
+}
+
+impl Places {
+    fn of(&self, own: Own) -> &Place {
+        self.unread.as_ref().filter(|_| matches!(own, Own::Unread)).unwrap_or(&self.place)
+    }
 }
 
 /// A contestant's runs.
@@ -92,7 +107,7 @@ impl Probe for Disk {
         let frames = frame_bytes(self.size) * u64::from(self.batch);
         let bytes = writes * frames.next_multiple_of(BLOCK_BYTES as u64);
         let nvme_bytes = bytes * u64::from(contestants) + u64::from(self.threads) * FILE_BYTES;
-        let tail_bytes = u64::from(self.threads + 1) * RING_BYTES;
+        let tail_bytes = 2 * u64::from(self.threads + 1) * RING_BYTES;
         let warm_up = pace.time / pace.runs * own * WARM_UPS_MAX / 2;
         Estimate {
             time: pace.time * contestants + warm_up + Duration::from_millis(800),
@@ -102,19 +117,21 @@ impl Probe for Disk {
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
-        // One lane more: that which is shared is set aside.
-        let mut config = config(session, self.threads + 1, RING_BYTES);
-        config.tail.medium = Medium::File;
-        config.nvme.segment_bytes = Some(SEGMENT_BYTES);
-        let place = Place::open(session, config, self.threads as usize)?;
         let (own, ways) = (self.own(), self.ways());
+        let unread = own.iter().any(|(_, own)| matches!(own, Own::Unread));
+        let places = Places {
+            place: self.open(session, true)?,
+            unread: unread.then(|| self.open(session, false)).transpose()?,
+        };
         let names = own.iter().map(|(by, _)| *by).chain(ways.iter().map(|way| way.name()));
         let mut all: Vec<Runs> = names.map(|by| Runs { by, ..Runs::default() }).collect();
-        self.warm_up(session, &place)?;
+        for (_, own) in &own {
+            self.warm_up(session, places.of(*own), *own)?;
+        }
         for run in 0..session.pace.runs {
             for (runs, (_, own)) in all.iter_mut().zip(&own) {
-                self.ours(session, &place, *own, runs)?;
-                place.settle()?;
+                self.ours(session, places.of(*own), *own, runs)?;
+                places.of(*own).settle()?;
             }
             for (way, runs) in ways.iter().zip(&mut all[own.len()..]) {
                 if let Err(error) = self.raw(session, *way, runs)
@@ -126,7 +143,7 @@ impl Probe for Disk {
             }
             (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
         }
-        place.close()?;
+        places.unread.into_iter().chain([places.place]).try_for_each(Place::close)?;
         Ok(self.figures(session, &all))
     }
 }
@@ -136,8 +153,9 @@ impl Disk {
         let mut own = vec![(OURS, Own::Lane { batch: self.batch })];
         if self.batch > 1 {
             own.push((ONE, Own::Lane { batch: 1 }));
-        } else if self.threads > 1 && self.level == Durability::Power {
-            own.push((SHARED, Own::Shared));
+        } else if self.level == Durability::Power {
+            own.extend((self.threads > 1).then_some((SHARED, Own::Shared)));
+            own.push((UNREAD, Own::Unread));
         }
         own
     }
@@ -147,14 +165,24 @@ impl Disk {
         if self.level == Durability::Power && self.batch == 1 { &DurableWay::ALL } else { &[] }
     }
 
+    fn open(&self, session: &Session<'_>, read_back: bool) -> Measured<Place> {
+        // One lane more: that which is shared is set aside.
+        let mut config = config(session, self.threads + 1, RING_BYTES);
+        if !read_back {
+            config.dir = session.nvme_dir.join("unread");
+            config.tail.places[0].path = session.tail_dir.join("unread");
+        }
+        config.tail.medium = Medium::File;
+        (config.nvme.segment_bytes, config.nvme.read_back) = (Some(SEGMENT_BYTES), read_back);
+        Place::open(session, config, self.threads as usize)
+    }
+
     /// Until its segments are there and go round, as the raw files have been written before; what a log costs while it
     /// grows is in `rotation`.
-    fn warm_up(&self, session: &Session<'_>, place: &Place) -> Measured<()> {
+    fn warm_up(&self, session: &Session<'_>, place: &Place, own: Own) -> Measured<()> {
         let mut bytes = 0;
         for _ in 0..WARM_UPS_MAX {
-            for (_, own) in self.own() {
-                self.ours(session, place, own, &mut Runs::default())?;
-            }
+            self.ours(session, place, own, &mut Runs::default())?;
             place.settle()?;
             place.ready(self.threads)?;
             let before = std::mem::replace(&mut bytes, place.log.metrics().nvme_bytes);
@@ -199,6 +227,7 @@ impl Disk {
         let done = self.parallel(session).run(session.cpus, session.ticks, &|_| match own {
             Own::Lane { batch } => lane(batch),
             Own::Shared => share(),
+            Own::Unread => lane(1),
         })?;
         into.add(&done, since(before, session));
         Ok(())
