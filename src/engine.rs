@@ -201,7 +201,7 @@ impl<T: Tail> Engine<T> {
     }
 
     /// Makes a segment file ahead of need: commits that write to NVMe may each need the next one at the same moment. True if
-    /// one was made, or one too many removed.
+    /// one was made or opened.
     pub(crate) fn prepare_segment(&self, haste: Haste) -> std::io::Result<bool> {
         self.pool.prepare(if self.visible_first() { self.seats.taken() } else { 0 }, haste)
     }

@@ -101,7 +101,7 @@ fn free_segment_files_are_given_back_to_the_file_system() {
     let most = segments(dir.path());
     assert!(most > 24, "{most}");
     log.checkpoint(&end).unwrap();
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_secs(20);
     while segments(dir.path()) > 18 {
         assert!(Instant::now() < until, "{} of {most} files", segments(dir.path()));
         std::thread::sleep(Duration::from_millis(10));

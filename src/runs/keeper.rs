@@ -61,10 +61,11 @@ impl<T: Tail> Worker for Keeper<T> {
                 tracing::warn!(%error, "slots and retention could not be seen to; trying again");
             }
         }
-        match engine.prepare_segment(Haste::Beside) {
+        let removed = engine.pool.remove_surplus(now);
+        match removed.and_then(|()| engine.prepare_segment(Haste::Beside)) {
             Ok(_) => Some(LOOK_EVERY),
             Err(error) => {
-                engine.trouble(Some(format!("no segment file could be made ahead: {error}")));
+                engine.trouble(Some(format!("segment files could not be kept ready: {error}")));
                 Some(SLEW_EVERY)
             }
         }

@@ -5,14 +5,15 @@
 
 use std::io;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tierlog_tiers::nvme::{FileName, Nvme, NvmeFile};
 use tierlog_tiers::sync::atomic::{AtomicBool, Ordering};
 use tierlog_tiers::sync::{Mutex, MutexGuard};
 
-/// Looks at the files that are free before some of them are called surplus: three seconds of a keeper's. A segment of the tail
-/// is given back at once, and may have taken many of NVMe, which are all wanted again.
-const SURPLUS_LOOKS: u32 = 3_000;
+/// What was free for so long is surplus. A segment of the tail is given back at once, and may have taken many of NVMe, which
+/// are all wanted again.
+const SURPLUS_AFTER: Duration = Duration::from_secs(3);
 
 /// What a pool goes by.
 #[derive(Debug, Clone, Copy)]
@@ -59,9 +60,9 @@ pub(crate) struct Pool {
 struct State {
     /// Taken from the end.
     free: Vec<Free>,
-    /// The fewest that were free in so many looks.
+    /// The fewest that were free since then.
     free_min: usize,
-    looks: u32,
+    since: Option<Duration>,
     /// Full, and to be closed by whoever has the time.
     full: Vec<Arc<dyn NvmeFile>>,
     next: u32,
@@ -83,9 +84,8 @@ impl State {
     }
 
     /// One that was free all the time, beyond `max`.
-    fn surplus(&mut self, max: usize) -> Option<Free> {
-        self.looks += 1;
-        if self.looks <= SURPLUS_LOOKS {
+    fn surplus(&mut self, max: usize, now: Duration) -> Option<Free> {
+        if now - *self.since.get_or_insert(now) < SURPLUS_AFTER {
             return None;
         }
         let fewest = self.free_min.min(self.free.len());
@@ -93,7 +93,7 @@ impl State {
             self.free_min = fewest - 1;
             return Some(self.free.remove(0));
         }
-        (self.looks, self.free_min) = (0, self.free.len());
+        (self.since, self.free_min) = (Some(now), self.free.len());
         None
     }
 }
@@ -124,8 +124,8 @@ impl Pool {
             if there { nvme.open(FileName::Reserve, false).map_or(1, |file| file.len().max(1)) } else { 0 };
         let files = files.iter().filter_map(number).count() as u64;
         let free: Vec<_> = free.into_iter().map(Free::closed).collect();
-        let (free_min, looks) = (free.len(), 0);
-        let state = Mutex::new(State { free, free_min, looks, full: Vec::new(), next, files, reserved });
+        let (free_min, since) = (free.len(), None);
+        let state = Mutex::new(State { free, free_min, since, full: Vec::new(), next, files, reserved });
         Pool { nvme, limits, recovering: AtomicBool::new(true), drained: AtomicBool::new(false), state }
     }
 
@@ -283,17 +283,12 @@ impl Pool {
         Ok(())
     }
 
-    /// Makes a file if there are fewer than asked for, or than one for each of `writers`, or removes one if there have been
-    /// far more for a while, or opens one. True if it did.
+    /// Makes a file if there are fewer than asked for, or than one for each of `writers`, or opens one. True if it did.
     ///
     /// # Errors
     /// As for [`take`](Pool::take).
     pub(crate) fn prepare(&self, writers: usize, haste: Haste) -> io::Result<bool> {
         self.close_full();
-        let surplus = self.state().surplus(self.limits.free_max);
-        if let Some(free) = surplus {
-            return self.remove(free.number).map(|()| true);
-        }
         if self.free() >= self.limits.spare.max(writers) {
             return self.open_ahead();
         }
@@ -318,6 +313,15 @@ impl Pool {
         let Some(file) = self.open(next.number)? else { return Ok(true) };
         self.state().free.push(Free { file: Some(file), ..next });
         Ok(true)
+    }
+
+    /// Removes a file if there have been far more than are kept for a while.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub(crate) fn remove_surplus(&self, now: Duration) -> io::Result<()> {
+        let surplus = self.state().surplus(self.limits.free_max, now);
+        surplus.map_or(Ok(()), |free| self.remove(free.number))
     }
 
     /// At close: a log that was open for a moment only has more than its keeper came to.

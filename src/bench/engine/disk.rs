@@ -69,7 +69,10 @@ struct Places {
 
 impl Places {
     fn of(&self, own: Own) -> &Place {
-        self.unread.as_ref().filter(|_| matches!(own, Own::Unread)).unwrap_or(&self.place)
+        match (own, &self.unread) {
+            (Own::Unread, Some(unread)) => unread,
+            _ => &self.place,
+        }
     }
 }
 
@@ -107,7 +110,8 @@ impl Probe for Disk {
         let frames = frame_bytes(self.size) * u64::from(self.batch);
         let bytes = writes * frames.next_multiple_of(BLOCK_BYTES as u64);
         let nvme_bytes = bytes * u64::from(contestants) + u64::from(self.threads) * FILE_BYTES;
-        let tail_bytes = 2 * u64::from(self.threads + 1) * RING_BYTES;
+        let logs = 1 + u64::from(self.against_raw());
+        let tail_bytes = logs * u64::from(self.threads + 1) * RING_BYTES;
         let warm_up = pace.time / pace.runs * own * WARM_UPS_MAX / 2;
         Estimate {
             time: pace.time * contestants + warm_up + Duration::from_millis(800),
@@ -118,10 +122,9 @@ impl Probe for Disk {
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
         let (own, ways) = (self.own(), self.ways());
-        let unread = own.iter().any(|(_, own)| matches!(own, Own::Unread));
         let places = Places {
             place: self.open(session, true)?,
-            unread: unread.then(|| self.open(session, false)).transpose()?,
+            unread: self.against_raw().then(|| self.open(session, false)).transpose()?,
         };
         let names = own.iter().map(|(by, _)| *by).chain(ways.iter().map(|way| way.name()));
         let mut all: Vec<Runs> = names.map(|by| Runs { by, ..Runs::default() }).collect();
@@ -153,16 +156,21 @@ impl Disk {
         let mut own = vec![(OURS, Own::Lane { batch: self.batch })];
         if self.batch > 1 {
             own.push((ONE, Own::Lane { batch: 1 }));
-        } else if self.level == Durability::Power {
+        } else if self.against_raw() {
             own.extend((self.threads > 1).then_some((SHARED, Own::Shared)));
             own.push((UNREAD, Own::Unread));
         }
         own
     }
 
+    /// Whether the raw ways stand beside it, and a log that reads nothing back.
+    fn against_raw(&self) -> bool {
+        self.level == Durability::Power && self.batch == 1
+    }
+
     /// The raw ways beside it: none has a batch, or promises less.
     fn ways(&self) -> &'static [DurableWay] {
-        if self.level == Durability::Power && self.batch == 1 { &DurableWay::ALL } else { &[] }
+        if self.against_raw() { &DurableWay::ALL } else { &[] }
     }
 
     fn open(&self, session: &Session<'_>, read_back: bool) -> Measured<Place> {
@@ -184,7 +192,6 @@ impl Disk {
         for _ in 0..WARM_UPS_MAX {
             self.ours(session, place, own, &mut Runs::default())?;
             place.settle()?;
-            place.ready(self.threads)?;
             let before = std::mem::replace(&mut bytes, place.log.metrics().nvme_bytes);
             if before == bytes {
                 break;

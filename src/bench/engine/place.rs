@@ -98,23 +98,6 @@ impl Place {
         Ok(self.log.checkpoint(&Cut::from(self.log.watermarks().into_iter().map(end).collect::<Vec<_>>()))?)
     }
 
-    /// Waits until the segments are there that `threads` committing threads want kept ready.
-    ///
-    /// # Errors
-    /// None for so long that there will be none; the log's.
-    pub fn ready(&self, threads: u32) -> Measured<()> {
-        let _writers = (0..threads).map(|_| self.log.writer()).collect::<Result<Vec<_>, _>>()?;
-        let wanted = threads.max(Config::default().nvme.spare_segments) as usize;
-        let since = Instant::now();
-        while self.log.metrics().segments_ready < wanted {
-            if since.elapsed() > STUCK {
-                return Err("no segments were made ready in 10 s".into());
-            }
-            std::thread::sleep(LOOK);
-        }
-        Ok(())
-    }
-
     /// Waits until what was committed is on NVMe.
     ///
     /// # Errors

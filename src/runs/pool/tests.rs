@@ -4,10 +4,15 @@ use super::*;
 
 const SEGMENT_BYTES: u64 = 65536;
 
+fn directory() -> (tempfile::TempDir, Arc<Directory>) {
+    let dir = tempfile::tempdir().unwrap();
+    let nvme = Directory::open(dir.path(), &DirectoryOptions::default()).unwrap();
+    (dir, Arc::new(nvme))
+}
+
 #[test]
 fn files_made_for_one_pass_are_not_used_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
+    let (_dir, nvme) = directory();
     let pool = Pool::new(nvme.clone(), PoolLimits::plain(SEGMENT_BYTES), &[], Vec::new());
     let lens = [4096, SEGMENT_BYTES, 2 * SEGMENT_BYTES].map(|bytes| {
         let (number, file) = pool.make_for(bytes).unwrap();
@@ -20,8 +25,7 @@ fn files_made_for_one_pass_are_not_used_again() {
 
 #[test]
 fn files_are_open_before_they_are_taken() {
-    let dir = tempfile::tempdir().unwrap();
-    let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
+    let (_dir, nvme) = directory();
     let limits = PoolLimits { spare: 2, ..PoolLimits::plain(SEGMENT_BYTES) };
     let pool = Pool::new(nvme.clone(), limits, &[], Vec::new());
     while pool.prepare(0, Haste::Now).unwrap() {}
@@ -41,24 +45,28 @@ fn files_are_open_before_they_are_taken() {
 
 #[test]
 fn files_that_are_wanted_again_stay_and_others_go_after_a_while() {
-    let dir = tempfile::tempdir().unwrap();
-    let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
+    let (_dir, nvme) = directory();
     let limits = PoolLimits { free_max: 1, ..PoolLimits::plain(SEGMENT_BYTES) };
     let pool = Pool::new(nvme.clone(), limits, &[], Vec::new());
-    let look = || (0..SURPLUS_LOOKS + 5).filter(|_| pool.prepare(0, Haste::Now).unwrap()).count();
+    let mut now = Duration::ZERO;
+    pool.remove_surplus(now).unwrap();
+    let mut look = || {
+        now += SURPLUS_AFTER;
+        (0..5).for_each(|_| pool.remove_surplus(now).unwrap());
+        (pool.free(), nvme.files().unwrap().len())
+    };
     for round in 0..3 {
         let taken = [(); 4].map(|()| pool.take().unwrap());
         assert_eq!(taken.iter().filter(|(_, _, made)| *made).count(), if round == 0 { 4 } else { 0 });
         taken.into_iter().for_each(|(number, ..)| pool.give_back(number));
-        assert_eq!((look(), pool.free()), (0, 4), "all of them were wanted");
+        assert_eq!(look(), (4, 4), "all of them were wanted");
     }
-    assert_eq!((look(), pool.free(), nvme.files().unwrap().len()), (3, 1, 1));
+    assert_eq!(look(), (1, 1));
 }
 
 #[test]
 fn whole_files_are_used_again_and_others_replaced() {
-    let dir = tempfile::tempdir().unwrap();
-    let nvme = Arc::new(Directory::open(dir.path(), &DirectoryOptions::default()).unwrap());
+    let (_dir, nvme) = directory();
     for (number, len) in [(1, SEGMENT_BYTES), (2, 4096)] {
         drop(nvme.create(FileName::Segment(number), len).unwrap());
     }
