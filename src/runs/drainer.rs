@@ -2,7 +2,8 @@
 //! back. Parks in bounded sleeps; no commit ever has to wake it.
 //!
 //! Where it alone writes a lane's runs (power-safe tails), it reads them back while it writes the next ones, and gives tail
-//! segments back a turn later.
+//! segments back a turn later. Where commits write to the same disk, it reads back when its lanes are quiet, or when half of
+//! a ring is taken: a burst of commits meets no reads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::retire::{prove, retire_slots, unproved};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::host::{Bell, Worker};
+use crate::media::Media;
 use crate::number::{Gsn, Lane, Lsn};
 use crate::read::LaneCursor;
 
@@ -123,12 +125,13 @@ impl Lanes {
     fn pass<T: Tail>(&mut self, engine: &Engine<T>) -> Result<bool> {
         let (mut moved, mut first) = (false, None);
         let now = engine.env.now();
-        for index in 0..self.seen.len() {
-            let seen = &mut self.seen[index];
+        for seen in &mut self.seen {
             let published = engine.media.board.published(seen.lane);
             if published != seen.published {
                 (seen.published, seen.at) = (published, now);
             }
+        }
+        for index in 0..self.seen.len() {
             match self.drain_lane(engine, index, now) {
                 Ok(done) => moved |= done,
                 // The other lanes go on, with a new queue.
@@ -143,7 +146,7 @@ impl Lanes {
         }
         if !moved && let Some((index, _)) = self.unproved {
             self.prove(engine)?;
-            moved = self.retire(engine, index)?;
+            moved = self.retire(engine, index, now)?;
         }
         if moved {
             engine.trouble(None);
@@ -177,7 +180,7 @@ impl Lanes {
             engine.make_stable(lane, end)?;
         }
         // Also where committing threads wrote the runs.
-        Ok(self.retire(engine, index)? || moved)
+        Ok(self.retire(engine, index, now)? || moved)
     }
 
     fn move_run<T: Tail>(
@@ -229,11 +232,13 @@ impl Lanes {
         Ok(())
     }
 
-    fn retire<T: Tail>(&mut self, engine: &Engine<T>, index: usize) -> Result<bool> {
+    fn retire<T: Tail>(&mut self, engine: &Engine<T>, index: usize, now: Duration) -> Result<bool> {
+        let quiet = self.seen.iter().all(|seen| now - seen.at >= QUIET);
         let seen = &mut self.seen[index];
         let (lane, by) = (seen.lane, ReadBack::of(engine));
         let upto = match by {
             ReadBack::Queue => seen.proved,
+            ReadBack::Cursor if !quiet && has_room(&engine.media, lane) => return Ok(false),
             ReadBack::Cursor | ReadBack::Nobody => {
                 let Some(runs) = engine.try_lock_runs(lane) else { return Ok(false) };
                 runs.durable_batch()
@@ -263,6 +268,13 @@ impl Lanes {
         counter.fetch_add(retired, Ordering::Relaxed);
         Ok(retired > 0)
     }
+}
+
+/// Whether more than half of the lane's ring is free.
+fn has_room(media: &Media, lane: Lane) -> bool {
+    let slots = media.board.slots();
+    let taken = (0..slots).filter(|slot| media.board.slot_first(lane, *slot).is_some()).count();
+    2 * taken < slots
 }
 
 /// Who reads back what is on NVMe before the tail gives it up.

@@ -58,9 +58,11 @@ pub(crate) trait RunLocks {
             return Ok(());
         }
         let Some(mut flight) = self.sharing(lane).enter(end, durable) else { return Ok(()) };
-        let began = self.now();
-        while self.now() - began < flight.patience.min(LINGER_MAX) && !flight.is_full() {
-            thread::yield_now();
+        if !flight.is_full() {
+            let began = self.now();
+            while self.now() - began < flight.patience.min(LINGER_MAX) && !flight.is_full() {
+                thread::yield_now();
+            }
         }
         let mut runs = self.lock_runs(lane);
         self.check(lane)?;
@@ -82,8 +84,9 @@ pub(crate) trait RunLocks {
     /// run is written by the thread that needs it.
     fn make_stable(&self, lane: Lane, end: Lsn) -> Result<()> {
         let board = self.board();
-        let mut needs = vec![(lane, end)];
-        while let Some((of, upto)) = needs.pop() {
+        // Mostly nothing is needed but the lane itself, and nothing allocated.
+        let (mut first, mut needs) = (Some((lane, end)), Vec::new());
+        while let Some((of, upto)) = first.take().or_else(|| needs.pop()) {
             let stable = || board.water(of, Water::Stable) >= upto;
             if stable() {
                 continue;

@@ -83,9 +83,7 @@ impl Place {
     /// # Errors
     /// A drainer that comes to nothing; the log's.
     pub fn settle(&self) -> Measured<()> {
-        self.wait(|mark| {
-            mark.durable < mark.published || mark.published.0 - mark.drained.0 > 2 * SEGMENT_BYTES
-        })?;
+        self.wait(|mark| mark.durable < mark.published || mark.published.0 - mark.drained.0 > SEGMENT_BYTES)?;
         self.trim()
     }
 
