@@ -285,14 +285,18 @@ fn archived() -> Vec<Step> {
     ]
 }
 
-/// Checkpoints, so that segments of every tier are given back.
+/// Checkpoints, so that segments of every tier are given back; another lane writes to them.
 fn trimmed() -> Vec<Step> {
-    let mut steps = vec![Take(0)];
-    for _ in 0..30 {
+    let mut steps = vec![Take(0), Take(1)];
+    for _ in 0..20 {
         steps.extend([Append(0); 8]);
         steps.extend([Commit(0, Process), Rest(4)]);
     }
-    steps.extend([Rest(40), Checkpoint, Append(0), Commit(0, Power), Rest(20)]);
+    steps.extend([Rest(40), Checkpoint, Append(0), Commit(0, Power)]);
+    for _ in 0..12 {
+        steps.extend([Append(1), Commit(1, Power), Rest(1)]);
+    }
+    steps.push(Rest(20));
     steps
 }
 
