@@ -14,7 +14,7 @@ pub(crate) use header::{
     FENCED, FIRST, HEADER_BYTES, Header, HeaderWords, Kind, LAST, flag_bits, frame_bytes, header_words,
     tail_word,
 };
-pub(crate) use pad::pad;
+pub(crate) use pad::pad_header;
 pub(crate) use seal::{Partial, Seal, Sum};
 pub(crate) use verify::{Bad, peek, verify, verify_in_place};
 

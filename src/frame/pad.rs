@@ -3,13 +3,10 @@
 use super::{HEADER_BYTES, Header, Kind, Seal};
 use crate::number::{Gsn, Lsn};
 
-/// Fills `rest`, whole lines or nothing, with a pad; `behind` is the LSN of the frame behind it.
-pub(crate) fn pad(seal: &Seal, behind: Lsn, rest: &mut [u8]) {
-    if rest.is_empty() {
-        return;
-    }
+/// The header of a pad of `bytes`, whole lines; its body is zeros. `behind` is the LSN of the frame behind it.
+pub(crate) fn pad_header(seal: &Seal, behind: Lsn, bytes: usize) -> [u8; HEADER_BYTES] {
     let mut header = Header {
-        len: (rest.len() - HEADER_BYTES) as u32,
+        len: (bytes - HEADER_BYTES) as u32,
         crc: 0,
         lsn: behind,
         gsn: Gsn(0),
@@ -19,6 +16,5 @@ pub(crate) fn pad(seal: &Seal, behind: Lsn, rest: &mut [u8]) {
         stream: 0,
     };
     header.crc = seal.over_header(header.lsn, header.len).finish(header.tail_word(), header.gsn);
-    rest.fill(0);
-    rest[..HEADER_BYTES].copy_from_slice(&header.encode());
+    header.encode()
 }

@@ -12,7 +12,7 @@ use super::source::Source;
 use crate::catalogue::Entry;
 use crate::error::{Error, Result};
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::frame::pad;
+use crate::frame::pad_header;
 use crate::media::Media;
 use crate::number::{Gsn, Lsn};
 use crate::runs::Pool;
@@ -52,10 +52,11 @@ pub(super) fn plan(
         let behind = Damage { first: damage.hole, entry: None, ..damage.clone() };
         return plan(media, &behind, source);
     }
-    let rest = frames.len().next_multiple_of(BLOCK_BYTES) - frames.len();
-    frames.resize(frames.len() + rest, 0);
-    let filled = frames.len() - rest;
-    pad(&media.seal(&damage.range), at, &mut frames[filled..]);
+    let end = frames.len().next_multiple_of(BLOCK_BYTES);
+    if end > frames.len() {
+        frames.extend(pad_header(&media.seal(&damage.range), at, end - frames.len()));
+        frames.resize(end, 0);
+    }
     Ok(Ok(Plan { header: header(media, damage), frames, end: at }))
 }
 

@@ -7,15 +7,16 @@
 use std::io;
 use std::sync::Arc;
 
-use tierlog_tiers::nvme::{BLOCK_BYTES, Block, NvmeFile, RunQueue};
+use tierlog_tiers::nvme::{BLOCK_BYTES, NvmeFile, RunQueue};
 use tierlog_tiers::shortage::what_to_allow;
 
 use super::Pool;
+use super::buffer::RunBuffer;
 use crate::board::Water;
 use crate::catalogue::Entry;
 use crate::error::{Error, Result};
 use crate::format::{EpochRange, SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::frame::{Header, Seal, pad};
+use crate::frame::{Header, Seal};
 use crate::media::Media;
 use crate::number::{Gsn, Lane, Lsn};
 
@@ -85,8 +86,7 @@ pub(crate) struct LaneRuns {
     /// The end and the stamp of the last stamped batch written, and of the last one durable.
     written_batch: (Lsn, Gsn),
     durable_batch: (Lsn, Gsn),
-    buffer: Block,
-    filled: usize,
+    buffer: RunBuffer,
     /// Frames that end in the buffer.
     ends: Vec<End>,
 }
@@ -106,8 +106,7 @@ impl LaneRuns {
             gsn: Gsn(0),
             written_batch: (from, Gsn(0)),
             durable_batch: (from, Gsn(0)),
-            buffer: Block::zeroed(RUN_BYTES.min(media.geometry.nvme_segment_bytes as usize)),
-            filled: 0,
+            buffer: RunBuffer::new(RUN_BYTES.min(media.geometry.nvme_segment_bytes as usize)),
             ends: Vec::new(),
         }
     }
@@ -146,7 +145,8 @@ impl LaneRuns {
     /// After a failed write: what was not durable goes to a fresh segment.
     pub(crate) fn start_over(&mut self) {
         self.segment = None;
-        (self.copied, self.written, self.filled) = (self.durable, self.durable, 0);
+        (self.copied, self.written) = (self.durable, self.durable);
+        self.buffer.clear();
         self.written_batch = self.durable_batch;
         self.ends.clear();
     }
@@ -187,11 +187,11 @@ impl LaneRuns {
             }
             self.copy(frames, len, sink, &mut progress)?;
             self.copied = Lsn(self.copied.0 + header.frame_bytes() as u64);
-            self.ends.push(End { at: self.filled, lsn: self.copied, gsn: header.gsn });
+            self.ends.push(End { at: self.buffer.filled(), lsn: self.copied, gsn: header.gsn });
             self.gsn = self.gsn.max(header.gsn);
         }
         if whole {
-            self.pad();
+            self.buffer.pad(&self.seal, self.copied);
         }
         self.write_blocks(sink, &mut progress)?;
         if matches!(sink, Sink::Now) {
@@ -202,7 +202,8 @@ impl LaneRuns {
 
     fn fits(&self, bytes: usize) -> bool {
         self.segment.as_ref().is_some_and(|segment| {
-            segment.at + (self.filled + bytes).next_multiple_of(BLOCK_BYTES) as u64 <= segment.file.len()
+            segment.at + (self.buffer.filled() + bytes).next_multiple_of(BLOCK_BYTES) as u64
+                <= segment.file.len()
         })
     }
 
@@ -227,9 +228,10 @@ impl LaneRuns {
             first: self.copied,
             gsn_before: self.gsn,
         };
-        self.buffer[..BLOCK_BYTES].fill(0);
-        self.buffer[..SEGMENT_HEADER_BYTES].copy_from_slice(&header.encode());
-        self.filled = BLOCK_BYTES;
+        let block = self.buffer.next(BLOCK_BYTES);
+        block.fill(0);
+        block[..SEGMENT_HEADER_BYTES].copy_from_slice(&header.encode());
+        self.buffer.advance(BLOCK_BYTES);
         self.segment = Some(OpenSegment { file, at: 0 });
         media.catalogue_mut().insert(Entry { file: number, header });
         Ok(())
@@ -241,7 +243,7 @@ impl LaneRuns {
         sink: &mut Sink<'_>,
         progress: &mut Progress,
     ) -> Result<Option<Arc<dyn NvmeFile>>> {
-        self.pad();
+        self.buffer.pad(&self.seal, self.copied);
         self.write_blocks(sink, progress)?;
         Ok(self.segment.take().map(|full| full.file))
     }
@@ -249,18 +251,21 @@ impl LaneRuns {
     /// Copies frames of which many lie side by side; false if there are none to be had at once.
     fn copy_many(&mut self, frames: &mut dyn Frames, upto: Lsn) -> Result<bool> {
         let Some(segment) = &self.segment else { return Ok(false) };
-        let in_segment = segment.file.len() - segment.at - self.filled as u64;
-        let room = in_segment.min(upto.0 - self.copied.0).min((self.buffer.len() - self.filled) as u64);
-        let into = &mut self.buffer[self.filled..][..room as usize];
-        let (filled, copied, gsn, ends) = (&mut self.filled, &mut self.copied, &mut self.gsn, &mut self.ends);
+        let in_segment = segment.file.len() - segment.at - self.buffer.filled() as u64;
+        let room = in_segment.min(upto.0 - self.copied.0).min(self.buffer.room() as u64);
+        let mut filled = self.buffer.filled();
+        let into = self.buffer.next(room as usize);
+        let (copied, gsn, ends) = (&mut self.copied, &mut self.gsn, &mut self.ends);
         let from = *copied;
         let mut each = |header: &Header| {
-            *filled += header.frame_bytes();
+            filled += header.frame_bytes();
             copied.0 += header.frame_bytes() as u64;
             *gsn = (*gsn).max(header.gsn);
-            ends.push(End { at: *filled, lsn: *copied, gsn: header.gsn });
+            ends.push(End { at: filled, lsn: *copied, gsn: header.gsn });
         };
-        Ok(frames.copy_many(&self.seal, self.range.lane, from, into, &mut each)? > 0)
+        let bytes = frames.copy_many(&self.seal, self.range.lane, from, into, &mut each)?;
+        self.buffer.advance(bytes);
+        Ok(bytes > 0)
     }
 
     fn copy(
@@ -272,51 +277,36 @@ impl LaneRuns {
     ) -> Result<()> {
         let mut done = 0;
         while done < len {
-            if self.filled == self.buffer.len() {
+            if self.buffer.room() == 0 {
                 self.write_blocks(sink, progress)?;
             }
-            let n = (len - done).min(self.buffer.len() - self.filled);
-            frames.copy(done, &mut self.buffer[self.filled..self.filled + n])?;
-            self.filled += n;
+            let n = (len - done).min(self.buffer.room());
+            frames.copy(done, self.buffer.next(n))?;
+            self.buffer.advance(n);
             done += n;
         }
         Ok(())
     }
 
-    /// Fills the last block. The pad's LSN is that of the frame behind it.
-    fn pad(&mut self) {
-        let rest = self.filled.next_multiple_of(BLOCK_BYTES) - self.filled;
-        if rest == 0 {
-            return;
-        }
-        pad(&self.seal, self.copied, &mut self.buffer[self.filled..self.filled + rest]);
-        self.filled += rest;
-    }
-
     /// Hands the whole blocks of the buffer to the sink and keeps the rest.
     fn write_blocks(&mut self, sink: &mut Sink<'_>, progress: &mut Progress) -> Result<()> {
-        let whole = self.filled - self.filled % BLOCK_BYTES;
+        let whole = self.buffer.whole();
         let Some(segment) = self.segment.as_mut().filter(|_| whole > 0) else { return Ok(()) };
         let at = segment.at;
         let name = segment.file.name();
         let failed = |source: io::Error| Error::io(format!("{name:?} of the NVMe tier at {at}"))(source);
         match sink {
             Sink::Now => {
-                let room = self.buffer.len();
-                self.buffer.resize(whole);
-                let written = segment.file.write_durable(at, &self.buffer);
-                self.buffer.resize(room);
-                written.map_err(failed)?;
+                self.buffer.with_whole(|blocks| segment.file.write_durable(at, blocks)).map_err(failed)?;
             }
             Sink::Queue(queue) => {
                 let mut run = queue.block(whole);
-                run.copy_from_slice(&self.buffer[..whole]);
+                self.buffer.with_whole(|blocks| run.copy_from_slice(blocks));
                 queue.write(&segment.file, at, run).map_err(failed)?;
             }
         }
         segment.at += whole as u64;
-        self.buffer.copy_within(whole..self.filled, 0);
-        self.filled -= whole;
+        self.buffer.drop_whole();
         let ended = self.ends.partition_point(|end| end.at <= whole);
         for end in self.ends.drain(..ended) {
             self.written = end.lsn;
