@@ -16,7 +16,9 @@ use crate::bench::sweep::{Sweep, or};
 use crate::{Durability, Medium};
 
 const RING_BYTES: u64 = 32 << 20;
-/// As small as they may be: all are written before.
+/// Small: what is on NVMe goes with the segment of the tail that still has it, and a commit of one line in it is a block there.
+const TAIL_SEGMENT_BYTES: u64 = 512 << 10;
+/// All are written before.
 const SEGMENT_BYTES: u64 = 8 << 20;
 /// Turns before those that count, at most.
 const WARM_UPS_MAX: u32 = 4;
@@ -132,17 +134,22 @@ impl Probe for Disk {
             self.warm_up(session, places.of(*own), *own)?;
         }
         for run in 0..session.pace.runs {
-            for (runs, (_, own)) in all.iter_mut().zip(&own) {
-                self.ours(session, places.of(*own), *own, runs)?;
+            // Another one begins each time.
+            let count = all.len();
+            for at in (0..count).map(|nth| (run as usize + nth) % count) {
+                let Some((_, own)) = own.get(at) else {
+                    let way = ways[at - own.len()];
+                    if let Err(error) = self.raw(session, way, &mut all[at])
+                        && run == 0
+                    {
+                        let what = format!("{}: {way}", self.title());
+                        let why = error.to_string();
+                        session.skipped.push(crate::bench::results::Skipped { what, why });
+                    }
+                    continue;
+                };
+                self.ours(session, places.of(*own), *own, &mut all[at])?;
                 places.of(*own).settle()?;
-            }
-            for (way, runs) in ways.iter().zip(&mut all[own.len()..]) {
-                if let Err(error) = self.raw(session, *way, runs)
-                    && run == 0
-                {
-                    let what = format!("{}: {way}", self.title());
-                    session.skipped.push(crate::bench::results::Skipped { what, why: error.to_string() });
-                }
             }
             (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
         }
@@ -181,6 +188,8 @@ impl Disk {
             config.tail.places[0].path = session.tail_dir.join("unread");
         }
         config.tail.medium = Medium::File;
+        config.tail.segment_bytes = Some(TAIL_SEGMENT_BYTES);
+        config.tail.segments = Some((RING_BYTES / TAIL_SEGMENT_BYTES) as u32);
         (config.nvme.segment_bytes, config.nvme.read_back) = (Some(SEGMENT_BYTES), read_back);
         Place::open(session, config, self.threads as usize)
     }

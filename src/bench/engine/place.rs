@@ -64,6 +64,8 @@ pub struct Place {
     /// The log.
     pub log: Log,
     epoch: Epoch,
+    /// Of the tail.
+    segment_bytes: u64,
 }
 
 impl Place {
@@ -73,9 +75,10 @@ impl Place {
     /// # Errors
     /// The log's.
     pub fn open(session: &Session<'_>, config: Config, measuring: usize) -> Measured<Place> {
+        let segment_bytes = config.tail.segment_bytes.unwrap_or(SEGMENT_BYTES);
         let (log, recovered) = session.cpus.in_background(measuring, || Log::open(config))??;
         session.cpus.take(0)?;
-        Ok(Place { log, epoch: recovered.epoch })
+        Ok(Place { log, epoch: recovered.epoch, segment_bytes })
     }
 
     /// As [`drained`](Place::drained), and until its room in the tail is free again; then as [`trim`](Place::trim).
@@ -83,7 +86,8 @@ impl Place {
     /// # Errors
     /// A drainer that comes to nothing; the log's.
     pub fn settle(&self) -> Measured<()> {
-        self.wait(|mark| mark.durable < mark.published || mark.published.0 - mark.drained.0 > SEGMENT_BYTES)?;
+        let not_free = |mark: &LaneWatermarks| mark.published.0 - mark.drained.0 > self.segment_bytes;
+        self.wait(|mark| mark.durable < mark.published || not_free(mark))?;
         self.trim()
     }
 
