@@ -17,7 +17,7 @@ pub struct ArchiveConfig {
     /// `AZURE_*`, `GOOGLE_*`).
     pub address: String,
     /// Where an S3 or Azure store answers, for MinIO and its like; empty: as `AWS_ENDPOINT_URL` or
-    /// `AZURE_STORAGE_ENDPOINT` says, or the provider's own. With `gs://` it is refused.
+    /// `AZURE_STORAGE_ENDPOINT` says, or the provider's own. With any other store it is refused.
     pub endpoint: String,
     /// Lets a local directory or memory serve `Machine`, which it cannot keep: reports are marked.
     pub accept_local: bool,

@@ -21,7 +21,7 @@ pub struct SequenceOptions {
     pub timeout_ms: u64,
     /// Where an S3 or Azure store answers, for MinIO and its like; default: as the environment says
     /// (`AWS_ENDPOINT_URL`, `AZURE_STORAGE_ENDPOINT`), or the provider's own. `http://` is taken as it stands.
-    /// `Refused` for Google.
+    /// `Refused` for any other store.
     pub endpoint: Option<String>,
     /// Makes what is missing of a store in a directory, and what it holds durable; `false` for those who only read, to whom
     /// a directory without a sequence is `Refused`. Default `true`.

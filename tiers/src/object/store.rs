@@ -21,7 +21,7 @@ use object_store::{
 };
 use tokio::task::spawn_blocking;
 
-use super::address::Address;
+use super::address::{Address, Provider};
 use super::{
     Counter, Created, DataName, Name, OBJECT_BYTES_MAX, ObjectError, SequenceOptions, directory, error,
 };
@@ -47,6 +47,13 @@ impl Store {
     /// durable.
     pub(super) fn open(address: &Address, options: &SequenceOptions) -> Result<Self, ObjectError> {
         let shown = address.to_string();
+        let elsewhere = matches!(address, Address::Bucket(bucket) if bucket.provider != Provider::Google);
+        if let Some(endpoint) = options.endpoint.as_ref().filter(|_| !elsewhere) {
+            let cause = super::secret::scrub(&format!(
+                "only s3:// and az:// stores can answer at {endpoint}: leave the endpoint out"
+            ));
+            return Err(ObjectError::Refused { store: shown, cause });
+        }
         let (objects, root): (Arc<dyn ObjectStore>, _) = match address {
             Address::Directory(root) => {
                 let there = if options.create { private(root) } else { has_sequence(root) };
@@ -286,11 +293,6 @@ fn network(
     options: &SequenceOptions,
     shown: &str,
 ) -> Result<Arc<dyn ObjectStore>, ObjectError> {
-    use super::address::Provider;
-    if let (Provider::Google, Some(endpoint)) = (bucket.provider, &options.endpoint) {
-        let cause = format!("gs:// stores answer at Google alone, not at {endpoint}: leave the endpoint out");
-        return Err(ObjectError::Refused { store: shown.to_owned(), cause: super::secret::scrub(&cause) });
-    }
     let answer_max = std::time::Duration::from_millis(options.timeout_ms);
     let store = super::cloud::open(bucket, options.endpoint.as_deref(), answer_max)
         .map_err(|cause| error::of_store(shown, &cause))?;

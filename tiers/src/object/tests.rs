@@ -122,12 +122,16 @@ fn directories_are_private_and_names_plain() {
 }
 
 #[test]
-#[cfg(feature = "cloud")]
 fn an_endpoint_is_not_dropped_in_silence() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = dir.path().join("archive");
     let endpoint = Some("http://127.0.0.1:1".to_owned());
     let options = SequenceOptions { endpoint, ..SequenceOptions::default() };
-    let error = Sequence::open("gs://bucket", &options).unwrap_err();
-    assert!(is_refused(&error) && error.to_string().contains("leave the endpoint out"), "{error}");
+    for address in ["gs://bucket", "memory:endpoint", archive.to_str().unwrap()] {
+        let error = Sequence::open(address, &options).unwrap_err();
+        assert!(is_refused(&error) && error.to_string().contains("leave the endpoint out"), "{error}");
+    }
+    assert!(!archive.exists(), "nothing is made");
 }
 
 #[test]
