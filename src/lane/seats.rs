@@ -116,9 +116,12 @@ impl<C> Seats<C> {
         let seat = self.seat(lane);
         let mut state = seat.state();
         state.core = Some(core);
-        if state.passed >= PASSES_MAX {
+        let (all, some) = (state.passed >= PASSES_MAX, !state.waiting.is_empty());
+        // Whoever is woken takes the lock first.
+        drop(state);
+        if all {
             seat.back.notify_all();
-        } else if !state.waiting.is_empty() {
+        } else if some {
             seat.back.notify_one();
         }
     }

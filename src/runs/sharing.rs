@@ -48,7 +48,7 @@ impl Sharing {
         loop {
             if durable() >= end {
                 if !state.flying {
-                    self.wake_one(&state);
+                    self.wake_one(state);
                 }
                 return None;
             }
@@ -69,10 +69,13 @@ impl Sharing {
         Some(Flight { sharing: self, turn, usual, patience, took: Duration::ZERO })
     }
 
-    /// Wakes one of those who no run has carried.
-    fn wake_one(&self, state: &State) {
-        if state.parked[state.turn % 2] > 0 {
-            self.landed[state.turn % 2].notify_one();
+    /// Wakes one of those who no run has carried. Not under the lock, which whoever is woken takes first.
+    fn wake_one(&self, state: MutexGuard<'_, State>) {
+        let turn = state.turn % 2;
+        let waits = state.parked[turn] > 0;
+        drop(state);
+        if waits {
+            self.landed[turn].notify_one();
         }
     }
 }
@@ -115,9 +118,9 @@ impl Drop for Flight<'_> {
         state.took = self.took;
         state.flying = false;
         state.turn += 1;
+        self.sharing.wake_one(state);
         if carried > 0 {
             self.sharing.landed[self.turn % 2].notify_all();
         }
-        self.sharing.wake_one(&state);
     }
 }
