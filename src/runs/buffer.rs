@@ -62,12 +62,8 @@ impl RunBuffer {
         let body = self.filled + HEADER_BYTES..end;
         self.block[self.filled..body.start].copy_from_slice(&header);
         let known = self.zeros.start.clamp(body.start, end)..self.zeros.end.clamp(body.start, end);
-        if known.is_empty() {
-            self.block[body.clone()].fill(0);
-        } else {
-            self.block[body.start..known.start].fill(0);
-            self.block[known.end..end].fill(0);
-        }
+        self.block[body.start..known.start].fill(0);
+        self.block[known.end..end].fill(0);
         self.zeros = body;
         self.filled = end;
     }

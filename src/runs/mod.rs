@@ -1,10 +1,10 @@
 //! Runs: what goes from a lane's tail to NVMe, by a committing thread or by a drainer.
 //!
 //! Contents: [`pool`] (segment files ready to be written), [`frames`] (where runs get their frames), [`lane_runs`] (a
-//! lane's place on NVMe, behind its run lock), [`buffer`] (where a run is put together), [`locks`] (who writes a run, and when), [`sharing`] (one run for many
-//! commits), [`stability`] (what is durable together with all that it depends on), [`marks`] (the watermark file),
-//! [`retire`] (giving tail segments back), [`retain`] (what may go of NVMe, and what is kept all the same), [`drainer`]
-//! and [`keeper`] (the background workers).
+//! lane's place on NVMe, behind its run lock), [`buffer`] (where a run is put together), [`locks`] (who writes a run, and
+//! when), [`sharing`] (one run for many commits), [`stability`] (what is durable together with all that it depends on),
+//! [`marks`] (the watermark file), [`retire`] (giving tail segments back), [`retain`] (what may go of NVMe, and what is kept
+//! all the same), [`drainer`] and [`keeper`] (the background workers).
 
 mod buffer;
 mod drainer;

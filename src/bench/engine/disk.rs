@@ -11,7 +11,7 @@ use crate::bench::contest::Loop;
 use crate::bench::latency::{Latencies, spread};
 use crate::bench::parallel::{Done, Parallel};
 use crate::bench::probe::{Estimate, Measured, PROCESS, Pace, Probe, Session};
-use crate::bench::results::{Figure, Group, Point, Ratio};
+use crate::bench::results::{Figure, Group, Point, Ratio, Skipped};
 use crate::bench::sweep::{Sweep, or};
 use crate::{Durability, Medium};
 
@@ -134,22 +134,24 @@ impl Probe for Disk {
             self.warm_up(session, places.of(*own), *own)?;
         }
         for run in 0..session.pace.runs {
-            // Another one begins each time.
-            let count = all.len();
-            for at in (0..count).map(|nth| (run as usize + nth) % count) {
-                let Some((_, own)) = own.get(at) else {
-                    let way = ways[at - own.len()];
-                    if let Err(error) = self.raw(session, way, &mut all[at])
-                        && run == 0
-                    {
-                        let what = format!("{}: {way}", self.title());
-                        let why = error.to_string();
-                        session.skipped.push(crate::bench::results::Skipped { what, why });
+            // Who begins changes.
+            for turn in 0..all.len() {
+                let who = (run as usize + turn) % all.len();
+                match own.get(who) {
+                    Some((_, own)) => {
+                        self.ours(session, places.of(*own), *own, &mut all[who])?;
+                        places.of(*own).settle()?;
                     }
-                    continue;
-                };
-                self.ours(session, places.of(*own), *own, &mut all[at])?;
-                places.of(*own).settle()?;
+                    None => {
+                        let way = ways[who - own.len()];
+                        if let Err(error) = self.raw(session, way, &mut all[who])
+                            && run == 0
+                        {
+                            let what = format!("{}: {way}", self.title());
+                            session.skipped.push(Skipped { what, why: error.to_string() });
+                        }
+                    }
+                }
             }
             (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
         }
