@@ -155,8 +155,8 @@ pub struct NvmeConfig {
     pub scrub_every_ms: u64,
     /// What is kept although nobody needs it any more; default nothing.
     pub retain: Retention,
-    /// Whether what was written is read back before the tail gives it up, where commits write it when lanes are quiet or
-    /// half of a ring is taken; default true.
+    /// Whether what was written is read back before the tail gives it up, when lanes are quiet or half of a ring is taken;
+    /// default true.
     pub read_back: bool,
 }
 

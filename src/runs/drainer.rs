@@ -1,10 +1,11 @@
 //! A drainer: one thread, pinned beside its tail, that moves its lanes' published frames to NVMe and gives tail segments
 //! back. Parks in bounded sleeps; no commit ever has to wake it.
 //!
-//! Where it alone writes a lane's runs (power-safe tails), it reads them back while it writes the next ones, and gives tail
-//! segments back a turn later. Where commits write to the same disk, it reads back when its lanes are quiet, or when half of
-//! a ring is taken: a burst of commits meets no reads.
+//! What is on NVMe is read back before tail segments are given back, when its lanes are quiet or half of a ring is taken: a
+//! burst meets no reads. Where it alone writes a lane's runs (power-safe tails), its queue reads them back, beside the next
+//! ones where there are such; elsewhere a cursor does.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,10 @@ const RUN_BYTES_MIN: u64 = 64 << 10;
 const TURN_BYTES: u64 = 8 << 20;
 /// A lane that published nothing for this long is quiet: the rest of its block is written with a pad.
 const QUIET: Duration = Duration::from_millis(10);
+/// So many settles of its queue are read back beside the next one: it catches up.
+const PROVED_AT_ONCE: usize = 2;
+/// Settles that wait to be read back at most: a bound to memory.
+const UNPROVED_MAX: usize = 4096;
 const PARK: Duration = Duration::from_millis(1);
 /// Between two tries after an error.
 const RETRY: Duration = Duration::from_millis(100);
@@ -75,7 +80,7 @@ impl<T: Tail> Drainer<T> {
             again: false,
             read: None,
         };
-        let lanes = Lanes { seen: lanes.iter().map(seen).collect(), queue: None, unproved: None };
+        let lanes = Lanes { seen: lanes.iter().map(seen).collect(), ..Lanes::default() };
         Drainer { engine, lanes, told: None }
     }
 }
@@ -101,7 +106,7 @@ impl<T: Tail> Worker for Drainer<T> {
                     self.told = Some(cause.clone());
                 }
                 self.engine.trouble(Some(cause));
-                self.lanes.give_up_queue();
+                self.lanes.give_up_queue(&self.engine);
                 Some(RETRY)
             }
         }
@@ -113,11 +118,14 @@ impl<T: Tail> Worker for Drainer<T> {
 }
 
 /// Its lanes, and its queue.
+#[derive(Default)]
 struct Lanes {
     seen: Vec<Seen>,
     queue: Option<Box<dyn RunQueue>>,
-    /// Which lane is being read back, and what is proved then.
-    unproved: Option<(usize, (Lsn, Gsn))>,
+    /// What was settled and not read back, oldest first: of which lane, and how far that is proved then.
+    unproved: VecDeque<(usize, (Lsn, Gsn))>,
+    /// How many of them are being read back.
+    proving: usize,
 }
 
 impl Lanes {
@@ -136,7 +144,7 @@ impl Lanes {
                 Ok(done) => moved |= done,
                 // The other lanes go on, with a new queue.
                 Err(error) => {
-                    self.give_up_queue();
+                    self.give_up_queue(engine);
                     first.get_or_insert(error);
                 }
             }
@@ -144,9 +152,10 @@ impl Lanes {
         if let Some(error) = first {
             return Err(error);
         }
-        if !moved && let Some((index, _)) = self.unproved {
+        if !moved && !self.unproved.is_empty() && (self.are_quiet(now) || self.is_proof_due(engine)) {
+            self.begin_proof(engine)?;
             self.prove(engine)?;
-            moved = self.retire(engine, index, now)?;
+            moved = true;
         }
         if moved {
             engine.trouble(None);
@@ -199,7 +208,10 @@ impl Lanes {
         self.prove(engine)?;
         engine.settle(lane, runs, self.queue(engine)?.as_mut())?;
         if ReadBack::of(engine) == ReadBack::Queue {
-            self.unproved = Some((index, runs.durable_batch()));
+            self.unproved.push_back((index, runs.durable_batch()));
+            if self.is_proof_due(engine) {
+                self.begin_proof(engine)?;
+            }
         }
         Ok(())
     }
@@ -215,25 +227,51 @@ impl Lanes {
         Ok(self.queue.as_mut().expect("made above"))
     }
 
-    /// After an error: what it had not read back is not believed.
-    fn give_up_queue(&mut self) {
-        self.queue = None;
-        if let Some((index, _)) = self.unproved.take() {
+    /// After an error: what cannot be read back now is not believed.
+    fn give_up_queue<T: Tail>(&mut self, engine: &Engine<T>) {
+        while !self.unproved.is_empty() {
+            // Whoever gives it up tells why.
+            if self.begin_proof(engine).and_then(|()| self.prove(engine)).is_err() {
+                break;
+            }
+        }
+        (self.queue, self.proving) = (None, 0);
+        for (index, _) in self.unproved.drain(..) {
             self.seen[index].again = true;
         }
     }
 
+    /// Whether reading back can be put off no longer.
+    fn is_proof_due<T: Tail>(&self, engine: &Engine<T>) -> bool {
+        let full = || self.seen.iter().any(|seen| !has_room(&engine.media, seen.lane));
+        self.unproved.len() >= UNPROVED_MAX || full()
+    }
+
+    fn are_quiet(&self, now: Duration) -> bool {
+        self.seen.iter().all(|seen| now - seen.at >= QUIET)
+    }
+
+    fn begin_proof<T: Tail>(&mut self, engine: &Engine<T>) -> Result<()> {
+        while self.proving < self.unproved.len().min(PROVED_AT_ONCE) {
+            self.queue(engine)?.begin_proof();
+            self.proving += 1;
+        }
+        Ok(())
+    }
+
     /// Waits for what is being read back.
     fn prove<T: Tail>(&mut self, engine: &Engine<T>) -> Result<()> {
-        let Some((index, proved)) = self.unproved else { return Ok(()) };
-        self.queue(engine)?.prove().map_err(Error::io("what was drained to the NVMe tier"))?;
-        self.unproved = None;
-        self.seen[index].proved = proved;
+        if self.proving > 0 {
+            self.queue(engine)?.prove().map_err(Error::io("what was drained to the NVMe tier"))?;
+        }
+        for (index, proved) in self.unproved.drain(..std::mem::take(&mut self.proving)) {
+            self.seen[index].proved = proved;
+        }
         Ok(())
     }
 
     fn retire<T: Tail>(&mut self, engine: &Engine<T>, index: usize, now: Duration) -> Result<bool> {
-        let quiet = self.seen.iter().all(|seen| now - seen.at >= QUIET);
+        let quiet = self.are_quiet(now);
         let seen = &mut self.seen[index];
         let (lane, by) = (seen.lane, ReadBack::of(engine));
         let upto = match by {

@@ -1,4 +1,4 @@
-//! How fast a log moves what was committed to NVMe, beside a raw file of the same length.
+//! How fast a log moves a burst to NVMe, beside a raw file of the same length; `sustained` is what has no end.
 
 use std::time::{Duration, Instant};
 
@@ -18,24 +18,17 @@ const RAW: &str = "raw file";
 struct Drain {
     size: u64,
     total: u64,
-    read_back: bool,
 }
 
 pub(super) fn probes(sweep: &Sweep) -> Vec<Box<dyn Probe>> {
-    let (sizes, totals) = (or(&sweep.size_bytes, &[256]), or(&sweep.total_bytes, &[128 << 20]));
-    let mut probes: Vec<Box<dyn Probe>> = Vec::new();
-    for (&size, &total) in sizes.iter().flat_map(|size| totals.iter().map(move |total| (size, total))) {
-        for read_back in [true, false] {
-            probes.push(Box::new(Drain { size, total, read_back }));
-        }
-    }
-    probes
+    let (sizes, totals) = (or(&sweep.size_bytes, &[256]), or(&sweep.total_bytes, &[64 << 20]));
+    let pairs = sizes.iter().flat_map(|size| totals.iter().map(move |total| (*size, *total)));
+    pairs.map(|(size, total)| Box::new(Drain { size, total }) as Box<dyn Probe>).collect()
 }
 
 impl Probe for Drain {
     fn title(&self) -> String {
-        let read_back = if self.read_back { "" } else { ", not read back" };
-        format!("drain, {} MiB of {} B records{read_back}", self.total >> 20, self.size)
+        format!("drain, {} MiB of {} B records", self.total >> 20, self.size)
     }
 
     fn estimate(&self, pace: &Pace) -> Estimate {
@@ -48,11 +41,9 @@ impl Probe for Drain {
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
-        let mut config = config(session, 1, RING_BYTES);
-        config.nvme.read_back = self.read_back;
-        let place = Place::open(session, config, 1)?;
+        let place = Place::open(session, config(session, 1, RING_BYTES), 1)?;
         let (mut writer, payload) = (place.log.writer()?, vec![0x5a_u8; self.size as usize]);
-        let (mut own, mut other) = (Vec::new(), Vec::new());
+        let mut runs = Runs::default();
         let raw = RawFile::new(session)?;
         for run in 0..session.pace.runs {
             let began = Instant::now();
@@ -64,30 +55,51 @@ impl Probe for Drain {
                 }
             }
             writer.commit(Durability::Power)?;
+            let speed = |took: Duration| self.total as f64 / took.as_secs_f64();
             place.drained()?;
-            own.push(self.total as f64 / began.elapsed().as_secs_f64());
-            place.settle()?;
-            other.push(self.total as f64 / raw.write(self.total)?.as_secs_f64());
+            runs.durable.push(speed(began.elapsed()));
+            place.given_back()?;
+            runs.read_back.push(speed(began.elapsed()));
+            place.trim()?;
+            runs.raw.push(speed(raw.write(self.total)?));
             (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
         }
         drop(writer);
         place.close()?;
-        let at = Point { size_bytes: Some(self.size), ..Point::default() };
-        let figure = |by: &str, runs: &[f64]| {
+        Ok(self.figures(session, &runs))
+    }
+}
+
+/// Bytes a second, of each run.
+#[derive(Default)]
+struct Runs {
+    durable: Vec<f64>,
+    read_back: Vec<f64>,
+    raw: Vec<f64>,
+}
+
+impl Drain {
+    fn figures(&self, session: &Session<'_>, runs: &Runs) -> Vec<Figure> {
+        let figure = |by: &str, own: &[f64]| {
+            let at = Point { size_bytes: Some(self.size), ..Point::default() };
             let promise = session.grounds.nvme_promise;
-            let mut figure = Figure::new(Group::Engine, "drain", by, at.clone(), "nvme", promise);
-            figure.runs = runs.len() as u32;
-            figure.bytes_per_s = spread(runs);
+            let mut figure = Figure::new(Group::Engine, "drain", by, at, "nvme", promise);
+            figure.runs = own.len() as u32;
+            figure.bytes_per_s = spread(own);
             figure
         };
-        let (by, before) = match self.read_back {
-            true => ("tierlog", ", and read back before the tail gives up"),
-            false => ("tierlog, not read back", ""),
+        let beside_raw = |by: &str, own: &[f64], until: &str| {
+            let mut figure = figure(by, own);
+            let ratios: Vec<f64> = own.iter().zip(&runs.raw).map(|(own, raw)| raw / own).collect();
+            figure.ratio = spread(&ratios).map(|value| Ratio { to: RAW.into(), of: "time".into(), value });
+            let burst = format!("a burst of {} MiB in batches of 64 KiB", self.total >> 20);
+            figure.note = Some(format!("{burst}, from the first append until {until}"));
+            figure
         };
-        let mut ours = figure(by, &own);
-        let ratios: Vec<f64> = own.iter().zip(&other).map(|(own, other)| other / own).collect();
-        ours.ratio = spread(&ratios).map(|value| Ratio { to: RAW.into(), of: "time".into(), value });
-        ours.note = Some(format!("bytes of frames, in batches of 64 KiB; from the first append on{before}"));
-        Ok(vec![figure(RAW, &other), ours])
+        vec![
+            figure(RAW, &runs.raw),
+            beside_raw("tierlog", &runs.durable, "it is durable on NVMe"),
+            beside_raw("tierlog, read back", &runs.read_back, "the tail gives it up"),
+        ]
     }
 }

@@ -81,14 +81,22 @@ impl Place {
         Ok(Place { log, epoch: recovered.epoch, segment_bytes })
     }
 
-    /// As [`drained`](Place::drained), and until its room in the tail is free again; then as [`trim`](Place::trim).
+    /// As [`given_back`](Place::given_back); then as [`trim`](Place::trim).
     ///
     /// # Errors
     /// A drainer that comes to nothing; the log's.
     pub fn settle(&self) -> Measured<()> {
-        let not_free = |mark: &LaneWatermarks| mark.published.0 - mark.drained.0 > self.segment_bytes;
-        self.wait(|mark| mark.durable < mark.published || not_free(mark))?;
+        self.given_back()?;
         self.trim()
+    }
+
+    /// As [`drained`](Place::drained), and until its room in the tail is free again.
+    ///
+    /// # Errors
+    /// A drainer that comes to nothing.
+    pub fn given_back(&self) -> Measured<()> {
+        let not_free = |mark: &LaneWatermarks| mark.published.0 - mark.drained.0 > self.segment_bytes;
+        self.wait(|mark| mark.durable < mark.published || not_free(mark))
     }
 
     /// Gives up what is on NVMe.

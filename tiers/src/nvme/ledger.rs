@@ -11,16 +11,17 @@ use std::sync::Arc;
 use super::file::check_range;
 use super::{Block, DirectoryError, NvmeFile};
 
-/// Spare blocks kept at most; of a queue that reads back, as many as a turn of a drainer fills.
-const SPARES_MAX: usize = 8;
-const SPARES_MAX_READ_BACK: usize = 40;
+/// Spare blocks kept at most: as many as are under way at most, written and read back.
+const SPARES_MAX: usize = 16;
 
-/// A run as it was written.
+/// What a run leaves behind, to be read back by.
 #[derive(Debug)]
-pub(crate) struct Kept {
-    pub(crate) file: Arc<dyn NvmeFile>,
-    pub(crate) at: u64,
-    pub(crate) run: Block,
+pub(crate) struct Written {
+    pub(super) file: Arc<dyn NvmeFile>,
+    pub(super) at: u64,
+    len: usize,
+    /// CRC-32C; 0 where nothing is read back.
+    sum: u32,
 }
 
 #[derive(Debug)]
@@ -29,12 +30,13 @@ pub(crate) struct Ledger {
     written: Vec<Arc<dyn NvmeFile>>,
     first: Option<Arc<io::Error>>,
     spares: Vec<Block>,
-    spares_max: usize,
     reads_back: bool,
     /// Runs written since the last flush.
-    landed: Vec<Kept>,
-    /// Runs to be read back, as they were written.
-    pub(super) settled: VecDeque<Kept>,
+    landed: Vec<Written>,
+    /// Those of each settle, oldest first.
+    settled: VecDeque<Vec<Written>>,
+    /// Those that are to be read back now.
+    pub(super) proving: VecDeque<Written>,
 }
 
 impl Ledger {
@@ -44,40 +46,52 @@ impl Ledger {
             written: Vec::new(),
             first: None,
             spares: Vec::new(),
-            spares_max: SPARES_MAX,
             reads_back: false,
             landed: Vec::new(),
             settled: VecDeque::new(),
+            proving: VecDeque::new(),
         }
     }
 
     pub(crate) fn read_back(&mut self) {
-        (self.reads_back, self.spares_max) = (true, SPARES_MAX_READ_BACK);
+        self.reads_back = true;
     }
 
-    /// A run is written: it is kept to be read back, or its block is free.
-    pub(crate) fn land(&mut self, file: Arc<dyn NvmeFile>, at: u64, run: Block) {
-        if self.reads_back { self.landed.push(Kept { file, at, run }) } else { self.spare(run) }
+    /// A run is written: its block is free.
+    pub(crate) fn land(&mut self, written: Written, run: Block) {
+        if self.reads_back {
+            self.landed.push(written);
+        }
+        self.spare(run);
+    }
+
+    /// The oldest settle is to be read back now.
+    pub(crate) fn begin_proof(&mut self) {
+        self.proving.extend(self.settled.pop_front().unwrap_or_default());
+    }
+
+    /// A block to read a run back into.
+    pub(super) fn block_for(&mut self, written: &Written) -> Block {
+        self.block(written.len)
     }
 
     /// Takes in what was read in the place of a run.
-    pub(super) fn compare(&mut self, kept: Kept, back: Block) {
-        if *kept.run != *back {
-            let what = format!("the run at {} reads back otherwise", kept.at);
-            self.fail(kept.file.as_ref(), io::Error::new(io::ErrorKind::InvalidData, what));
+    pub(super) fn compare(&mut self, written: &Written, back: Block) {
+        if crc32c::crc32c(&back) != written.sum {
+            let what = format!("the run at {} reads back otherwise", written.at);
+            self.fail(written.file.as_ref(), io::Error::new(io::ErrorKind::InvalidData, what));
         }
-        self.spare(kept.run);
         self.spare(back);
     }
 
     /// Reads back one run after the other.
     pub(crate) fn prove(&mut self) -> io::Result<()> {
-        for kept in std::mem::take(&mut self.settled) {
+        while let Some(written) = self.proving.pop_front() {
             self.check()?;
-            let mut back = self.block(kept.run.len());
-            match kept.file.read(kept.at, &mut back) {
-                Ok(()) => self.compare(kept, back),
-                Err(error) => self.fail(kept.file.as_ref(), error),
+            let mut back = self.block_for(&written);
+            match written.file.read(written.at, &mut back) {
+                Ok(()) => self.compare(&written, back),
+                Err(error) => self.fail(written.file.as_ref(), error),
             }
         }
         self.check()
@@ -99,7 +113,7 @@ impl Ledger {
     /// Takes a block back; of too many the smallest goes.
     pub(crate) fn spare(&mut self, block: Block) {
         self.spares.push(block);
-        if self.spares.len() > self.spares_max {
+        if self.spares.len() > SPARES_MAX {
             let smallest = self.spares.iter().enumerate().min_by_key(|(_, spare)| spare.capacity());
             if let Some(index) = smallest.map(|(index, _)| index) {
                 self.spares.swap_remove(index);
@@ -108,7 +122,7 @@ impl Ledger {
     }
 
     /// Lets a write begin, unless an earlier one failed or its range is wrong; notes its file for the flush.
-    pub(crate) fn begin(&mut self, file: &Arc<dyn NvmeFile>, at: u64, run: &Block) -> io::Result<()> {
+    pub(crate) fn begin(&mut self, file: &Arc<dyn NvmeFile>, at: u64, run: &Block) -> io::Result<Written> {
         self.check()?;
         let path = || self.dir.join(file.name().to_string());
         check_range(file.as_ref(), at, run.len(), io::ErrorKind::InvalidInput)
@@ -116,7 +130,8 @@ impl Ledger {
         if !self.written.iter().any(|known| std::ptr::addr_eq(Arc::as_ptr(known), Arc::as_ptr(file))) {
             self.written.push(file.clone());
         }
-        Ok(())
+        let sum = if self.reads_back { crc32c::crc32c(run) } else { 0 };
+        Ok(Written { file: file.clone(), at, len: run.len(), sum })
     }
 
     /// The first error, if there was one.
@@ -152,7 +167,9 @@ impl Ledger {
                 return self.check();
             }
         }
-        self.settled.extend(self.landed.drain(..));
+        if self.reads_back {
+            self.settled.push_back(std::mem::take(&mut self.landed));
+        }
         Ok(())
     }
 }

@@ -159,11 +159,13 @@ pub trait RunQueue: Send + fmt::Debug {
     /// # Errors
     /// The first error; nothing of what was queued may then be believed.
     fn settle(&mut self) -> io::Result<()>;
-    /// From now on runs stay in memory when they have settled, until they were read back: a drive may acknowledge a write
-    /// and lose it.
+    /// From now on what a settle made durable can be read back: a drive may acknowledge a write and lose it. Each run leaves
+    /// a checksum.
     fn read_back(&mut self);
-    /// Waits until everything that has settled was read back and found to be what was written; reading goes on beside
-    /// later writes where the queue can do that. Nothing without [`read_back`](RunQueue::read_back).
+    /// Begins to read back what the oldest settle made durable of those that were not begun: beside later writes where the
+    /// queue can do that.
+    fn begin_proof(&mut self);
+    /// Waits until everything that was begun was read back and found to be what was written.
     ///
     /// # Errors
     /// `InvalidData` naming the first run that is not there, or the first error; nothing that settled since the last

@@ -23,12 +23,12 @@ impl RunQueue for PlainQueue {
     }
 
     fn write(&mut self, file: &Arc<dyn NvmeFile>, at: u64, run: Block) -> io::Result<()> {
-        self.0.begin(file, at, &run)?;
+        let begun = self.0.begin(file, at, &run)?;
         let written = match file.descriptor() {
             Some(descriptor) => write_plain(descriptor, at, &run),
             None => file.write_durable(at, &run),
         };
-        self.0.land(file.clone(), at, run);
+        self.0.land(begun, run);
         written.map_err(|error| self.0.fail(file.as_ref(), error)).or_else(|()| self.0.check())
     }
 
@@ -38,6 +38,10 @@ impl RunQueue for PlainQueue {
 
     fn read_back(&mut self) {
         self.0.read_back();
+    }
+
+    fn begin_proof(&mut self) {
+        self.0.begin_proof();
     }
 
     fn prove(&mut self) -> io::Result<()> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use io_uring::{opcode, types};
 
-use super::ledger::{Kept, Ledger};
+use super::ledger::{Ledger, Written};
 use super::progress::Progress;
 use super::ring::Ring;
 use super::{Block, NvmeFile, RunQueue};
@@ -38,11 +38,12 @@ pub(super) struct UringQueue {
 /// A request under way.
 #[derive(Debug)]
 struct Flight {
-    kept: Kept,
+    written: Written,
     /// The file's descriptor, open for as long as the file.
     descriptor: RawFd,
-    /// What is read back goes here; without it the run is being written.
-    back: Option<Block>,
+    /// The run, or where it is read back to.
+    block: Block,
+    reads: bool,
     progress: Progress,
 }
 
@@ -56,13 +57,14 @@ impl UringQueue {
     fn send(&mut self, slot: usize) {
         let Some(flight) = &mut self.flights[slot] else { return };
         let done = flight.progress.done();
-        let (to, at) = (types::Fd(flight.descriptor), flight.kept.at + done as u64);
-        let len = (flight.kept.run.len() - done).min(REQUEST_BYTES_MAX) as u32;
-        let entry = match &mut flight.back {
-            Some(back) => opcode::Read::new(to, back[done..].as_mut_ptr(), len).offset(at).build(),
-            None => opcode::Write::new(to, flight.kept.run[done..].as_ptr(), len).offset(at).build(),
+        let (to, at) = (types::Fd(flight.descriptor), flight.written.at + done as u64);
+        let part = &mut flight.block[done..];
+        let len = part.len().min(REQUEST_BYTES_MAX) as u32;
+        let entry = match flight.reads {
+            true => opcode::Read::new(to, part.as_mut_ptr(), len).offset(at).build(),
+            false => opcode::Write::new(to, part.as_ptr(), len).offset(at).build(),
         };
-        // SAFETY: the flight owns both blocks and the file, touches neither block while it is in its slot, and stays there
+        // SAFETY: the flight owns the block and the file, does not touch the block while it is in its slot, and stays there
         // until this request's completion is reaped (`land`); a queue dropped earlier waits for it, or leaks all (`drop`).
         let sent = unsafe { self.ring.push(&entry.user_data(slot as u64)) }.and_then(|()| self.ring.enter(0));
         if let Err(error) = sent {
@@ -70,30 +72,30 @@ impl UringQueue {
         }
     }
 
-    fn begin(&mut self, kept: Kept, descriptor: RawFd, back: Option<Block>) {
+    fn begin(&mut self, written: Written, descriptor: RawFd, block: Block, reads: bool) {
         let slot =
             self.flights.iter().position(Option::is_none).expect("fewer are under way than there are slots");
-        let len = kept.run.len();
-        let progress = if back.is_some() { Progress::reading(len) } else { Progress::writing(len) };
-        self.flights[slot] = Some(Flight { kept, descriptor, back, progress });
+        let len = block.len();
+        let progress = if reads { Progress::reading(len) } else { Progress::writing(len) };
+        self.flights[slot] = Some(Flight { written, descriptor, block, reads, progress });
         self.send(slot);
     }
 
     /// Requests under way: writes, or reads.
     fn under_way(&self, reads: bool) -> usize {
-        self.flights.iter().flatten().filter(|flight| flight.back.is_some() == reads).count()
+        self.flights.iter().flatten().filter(|flight| flight.reads == reads).count()
     }
 
-    /// Begins to read back what has settled, as far as there is room.
+    /// Reads back what is to be, as far as there is room.
     fn read_on(&mut self) {
         while !self.broken && self.under_way(true) < DEPTH {
-            let Some(kept) = self.ledger.settled.pop_front() else { return };
-            match kept.file.descriptor().map(|descriptor| descriptor.as_raw_fd()) {
+            let Some(written) = self.ledger.proving.pop_front() else { return };
+            match written.file.descriptor().map(|descriptor| descriptor.as_raw_fd()) {
                 Some(descriptor) => {
-                    let back = self.ledger.block(kept.run.len());
-                    self.begin(kept, descriptor, Some(back));
+                    let back = self.ledger.block_for(&written);
+                    self.begin(written, descriptor, back, true);
                 }
-                None => self.ledger.fail(kept.file.as_ref(), io::ErrorKind::Unsupported.into()),
+                None => self.ledger.fail(written.file.as_ref(), io::ErrorKind::Unsupported.into()),
             }
         }
     }
@@ -114,11 +116,11 @@ impl UringQueue {
                     continue;
                 }
                 Ok(()) => {}
-                Err(error) => self.ledger.fail(flight.kept.file.as_ref(), error),
+                Err(error) => self.ledger.fail(flight.written.file.as_ref(), error),
             }
             match self.flights[slot].take() {
-                Some(Flight { kept, back: Some(back), .. }) => self.ledger.compare(kept, back),
-                Some(Flight { kept, .. }) => self.ledger.land(kept.file, kept.at, kept.run),
+                Some(Flight { written, block, reads: true, .. }) => self.ledger.compare(&written, block),
+                Some(Flight { written, block, .. }) => self.ledger.land(written, block),
                 None => {}
             }
         }
@@ -147,9 +149,9 @@ impl RunQueue for UringQueue {
 
     fn write(&mut self, file: &Arc<dyn NvmeFile>, at: u64, run: Block) -> io::Result<()> {
         self.wait(false, DEPTH - 1);
-        self.ledger.begin(file, at, &run)?;
+        let begun = self.ledger.begin(file, at, &run)?;
         match file.descriptor().map(|descriptor| descriptor.as_raw_fd()) {
-            Some(descriptor) => self.begin(Kept { file: file.clone(), at, run }, descriptor, None),
+            Some(descriptor) => self.begin(begun, descriptor, run, false),
             None => {
                 let written = file.write_durable(at, &run);
                 self.ledger.spare(run);
@@ -163,13 +165,16 @@ impl RunQueue for UringQueue {
 
     fn settle(&mut self) -> io::Result<()> {
         self.wait(false, 0);
-        self.ledger.flush()?;
-        self.read_on();
-        Ok(())
+        self.ledger.flush()
     }
 
     fn read_back(&mut self) {
         self.ledger.read_back();
+    }
+
+    fn begin_proof(&mut self) {
+        self.ledger.begin_proof();
+        self.read_on();
     }
 
     fn prove(&mut self) -> io::Result<()> {
@@ -180,11 +185,11 @@ impl RunQueue for UringQueue {
 
 impl Drop for UringQueue {
     fn drop(&mut self) {
-        self.ledger.settled.clear();
+        self.ledger.proving.clear();
         self.wait(false, 0);
         self.wait(true, 0);
         for flight in self.flights.iter_mut().filter_map(Option::take) {
-            tracing::error!(file = %flight.kept.file.name(), "io_uring broke down: a buffer under way is leaked");
+            tracing::error!(file = %flight.written.file.name(), "io_uring broke down: a buffer under way is leaked");
             std::mem::forget(flight);
         }
     }

@@ -58,7 +58,7 @@ impl RunQueue for SimQueue {
 
     fn write(&mut self, file: &Arc<dyn NvmeFile>, at: u64, run: Block) -> io::Result<()> {
         self.wait(self.depth.max(1) - 1);
-        self.ledger.begin(file, at, &run)?;
+        let written = self.ledger.begin(file, at, &run)?;
         let handle = Arc::as_ptr(file).addr();
         let known = self.world.lock().handles.get(&handle).copied();
         let begun = match known {
@@ -71,7 +71,7 @@ impl RunQueue for SimQueue {
             Err(_) if self.is(Mutant::SettleForgetsError) => {}
             Err(error) => self.ledger.fail(file.as_ref(), error),
         }
-        self.ledger.land(file.clone(), at, run);
+        self.ledger.land(written, run);
         self.ledger.check()
     }
 
@@ -85,6 +85,10 @@ impl RunQueue for SimQueue {
 
     fn read_back(&mut self) {
         self.ledger.read_back();
+    }
+
+    fn begin_proof(&mut self) {
+        self.ledger.begin_proof();
     }
 
     fn prove(&mut self) -> io::Result<()> {

@@ -48,7 +48,7 @@ fn a_queue_reuses_the_smallest_block_that_is_large_enough() {
     for blocks in 1..=20 {
         ledger.spare(Block::zeroed(blocks * BLOCK_BYTES));
     }
-    assert_eq!(ledger.block(BLOCK_BYTES).capacity(), 13 * BLOCK_BYTES);
+    assert_eq!(ledger.block(BLOCK_BYTES).capacity(), 6 * BLOCK_BYTES);
 }
 
 #[test]

@@ -116,7 +116,12 @@ fn what_settled_is_read_back() {
             }
             queue.prove().expect("the turn before");
             queue.settle().expect("settled");
+            if turn > 1 {
+                queue.begin_proof();
+            }
         }
+        queue.begin_proof();
+        queue.begin_proof();
         queue.prove().expect("all of it");
     }
 }
@@ -132,6 +137,8 @@ fn a_run_that_is_not_there_is_told() {
     queue.write(&file, 65536, pattern(65536, 5)).expect("queued");
     queue.settle().expect("settled");
     file.write_durable(65536, &pattern(65536, 9)).expect("written over");
+    queue.prove().expect("nothing is read back before it is asked for");
+    queue.begin_proof();
     for _ in 0..2 {
         let error = queue.prove().expect_err("lost");
         assert_eq!(error.kind(), ErrorKind::InvalidData);
