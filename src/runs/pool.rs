@@ -12,8 +12,8 @@ use tierlog_tiers::sync::atomic::{AtomicBool, Ordering};
 use tierlog_tiers::sync::{Mutex, MutexGuard};
 
 /// What was free for so long is surplus. A segment of the tail is given back at once, and may have taken many of NVMe, which
-/// are all wanted again.
-const SURPLUS_AFTER: Duration = Duration::from_secs(3);
+/// are all wanted again; so are those of a burst by the next one, whose commits would have to make them.
+const SURPLUS_AFTER: Duration = Duration::from_secs(300);
 
 /// What a pool goes by.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub(crate) struct PoolLimits {
     pub(crate) segment_bytes: u64,
     /// Files kept ready.
     pub(crate) spare: usize,
-    /// Free files beyond are removed, if they were not needed for a while.
+    /// Free files beyond are removed, if they were not needed for five minutes.
     pub(crate) free_max: usize,
     /// For segments and the reserve together; 0 is any.
     pub(crate) quota_bytes: u64,
@@ -83,13 +83,17 @@ impl State {
         free
     }
 
-    /// One that was free all the time, beyond `max`.
-    fn surplus(&mut self, max: usize, now: Duration) -> Option<Free> {
-        if now - *self.since.get_or_insert(now) < SURPLUS_AFTER {
+    /// One that was free all the time, beyond what is kept; beyond that any while the reserve needs the room.
+    fn surplus(&mut self, limits: &PoolLimits, now: Duration) -> Option<Free> {
+        let since = *self.since.get_or_insert(now);
+        let fewest = if self.reserved < limits.reserve_bytes {
+            self.free.len()
+        } else if now - since < SURPLUS_AFTER {
             return None;
-        }
-        let fewest = self.free_min.min(self.free.len());
-        if fewest > max {
+        } else {
+            self.free_min.min(self.free.len())
+        };
+        if fewest > limits.free_max {
             self.free_min = fewest - 1;
             return Some(self.free.remove(0));
         }
@@ -315,12 +319,12 @@ impl Pool {
         Ok(true)
     }
 
-    /// Removes a file if there have been far more than are kept for a while.
+    /// Removes a file if there have been far more than are kept for five minutes.
     ///
     /// # Errors
     /// As the system says.
     pub(crate) fn remove_surplus(&self, now: Duration) -> io::Result<()> {
-        let surplus = self.state().surplus(self.limits.free_max, now);
+        let surplus = self.state().surplus(&self.limits, now);
         surplus.map_or(Ok(()), |free| self.remove(free.number))
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tierlog_tiers::nvme::trial::flushes;
 use tierlog_tiers::nvme::{BLOCK_BYTES, Block, Directory, DirectoryOptions, DurableWay, FileName, Nvme};
 
-use super::place::{Place, config, frame_bytes};
+use super::place::{Place, config, frame_bytes, not_read_back};
 use crate::bench::contest::Loop;
 use crate::bench::latency::{Latencies, spread};
 use crate::bench::parallel::{Done, Parallel};
@@ -28,6 +28,7 @@ const OURS: &str = "tierlog";
 const ONE: &str = "tierlog, one record";
 const SHARED: &str = "tierlog, one lane for all";
 const UNREAD: &str = "tierlog, not read back";
+const SHARED_UNREAD: &str = "tierlog, one lane, not read back";
 
 /// With a batch, what it costs beside one record.
 struct Disk {
@@ -59,7 +60,7 @@ enum Own {
     Lane { batch: u32 },
     /// By `Shared::commit`, which joins what is committed at the same time.
     Shared,
-    /// As the first, to a log whose drainers read nothing back.
+    /// To a log whose drainers read nothing back: alone on a lane, or as `Shared`.
     Unread,
 }
 
@@ -166,8 +167,11 @@ impl Disk {
         if self.batch > 1 {
             own.push((ONE, Own::Lane { batch: 1 }));
         } else if self.against_raw() {
-            own.extend((self.threads > 1).then_some((SHARED, Own::Shared)));
-            own.push((UNREAD, Own::Unread));
+            if self.threads > 1 {
+                own.extend([(SHARED, Own::Shared), (SHARED_UNREAD, Own::Unread)]);
+            } else {
+                own.push((UNREAD, Own::Unread));
+            }
         }
         own
     }
@@ -185,14 +189,11 @@ impl Disk {
     fn open(&self, session: &Session<'_>, read_back: bool) -> Measured<Place> {
         // One lane more: that which is shared is set aside.
         let mut config = config(session, self.threads + 1, RING_BYTES);
-        if !read_back {
-            config.dir = session.nvme_dir.join("unread");
-            config.tail.places[0].path = session.tail_dir.join("unread");
-        }
         config.tail.medium = Medium::File;
         config.tail.segment_bytes = Some(TAIL_SEGMENT_BYTES);
         config.tail.segments = Some((RING_BYTES / TAIL_SEGMENT_BYTES) as u32);
-        (config.nvme.segment_bytes, config.nvme.read_back) = (Some(SEGMENT_BYTES), read_back);
+        config.nvme.segment_bytes = Some(SEGMENT_BYTES);
+        let config = if read_back { config } else { not_read_back(session, config) };
         Place::open(session, config, self.threads as usize)
     }
 
@@ -244,8 +245,8 @@ impl Disk {
         let before = flushes(&session.nvme_dir);
         let done = self.parallel(session).run(session.cpus, session.ticks, &|_| match own {
             Own::Lane { batch } => lane(batch),
-            Own::Shared => share(),
-            Own::Unread => lane(1),
+            Own::Unread if self.threads == 1 => lane(1),
+            Own::Shared | Own::Unread => share(),
         })?;
         into.add(&done, since(before, session));
         Ok(())

@@ -1,8 +1,9 @@
-//! How fast a log moves a burst to NVMe, beside a raw file of the same length; `sustained` is what has no end.
+//! How fast a log moves a burst to NVMe, beside a raw file of the same length, read back as well or not;
+//! `sustained` is what has no end.
 
 use std::time::{Duration, Instant};
 
-use super::place::{Place, config, frame_bytes};
+use super::place::{Place, config, frame_bytes, not_read_back};
 use super::raw_file::RawFile;
 use crate::Durability;
 use crate::bench::latency::spread;
@@ -14,6 +15,7 @@ const RING_BYTES: u64 = 256 << 20;
 /// Bytes of frames in a batch: a drain is to be measured, not how often one thread can commit.
 const BATCH_BYTES: u64 = 64 << 10;
 const RAW: &str = "raw file";
+const RAW_READ_BACK: &str = "raw file, read back";
 
 struct Drain {
     size: u64,
@@ -34,38 +36,27 @@ impl Probe for Drain {
     fn estimate(&self, pace: &Pace) -> Estimate {
         let bytes = self.total * u64::from(pace.runs);
         Estimate {
-            time: Duration::from_millis(bytes * 2 / 400_000),
-            tail_bytes: bytes + RING_BYTES,
-            nvme_bytes: 2 * bytes,
+            time: Duration::from_millis(bytes * 4 / 400_000),
+            tail_bytes: 2 * (bytes + RING_BYTES),
+            nvme_bytes: 4 * bytes,
         }
     }
 
     fn run(&mut self, session: &mut Session<'_>) -> Measured {
-        let place = Place::open(session, config(session, 1, RING_BYTES), 1)?;
-        let (mut writer, payload) = (place.log.writer()?, vec![0x5a_u8; self.size as usize]);
+        let places = [self.open(session, true)?, self.open(session, false)?];
         let mut runs = Runs::default();
         let raw = RawFile::new(session)?;
+        let speed = |took: Duration| self.total as f64 / took.as_secs_f64();
         for run in 0..session.pace.runs {
-            let began = Instant::now();
-            let batch = (BATCH_BYTES / frame_bytes(self.size)).max(1);
-            for record in 1..=self.total / frame_bytes(self.size) {
-                writer.append(7, &payload)?;
-                if record % batch == 0 {
-                    writer.commit(Durability::Power)?;
-                }
-            }
-            writer.commit(Durability::Power)?;
-            let speed = |took: Duration| self.total as f64 / took.as_secs_f64();
-            place.drained()?;
-            runs.durable.push(speed(began.elapsed()));
-            place.given_back()?;
-            runs.read_back.push(speed(began.elapsed()));
-            place.trim()?;
+            let [(durable, read_back), (unread, _)] = [self.burst(&places[0])?, self.burst(&places[1])?];
+            runs.durable.push(speed(durable));
+            runs.read_back.push(speed(read_back));
+            runs.unread.push(speed(unread));
             runs.raw.push(speed(raw.write(self.total)?));
+            runs.raw_read_back.push(speed(raw.write_and_read(self.total)?));
             (session.progress)(f64::from(run + 1) / f64::from(session.pace.runs));
         }
-        drop(writer);
-        place.close()?;
+        places.into_iter().try_for_each(Place::close)?;
         Ok(self.figures(session, &runs))
     }
 }
@@ -75,10 +66,37 @@ impl Probe for Drain {
 struct Runs {
     durable: Vec<f64>,
     read_back: Vec<f64>,
+    unread: Vec<f64>,
     raw: Vec<f64>,
+    raw_read_back: Vec<f64>,
 }
 
 impl Drain {
+    fn open(&self, session: &Session<'_>, read_back: bool) -> Measured<Place> {
+        let config = config(session, 1, RING_BYTES);
+        Place::open(session, if read_back { config } else { not_read_back(session, config) }, 1)
+    }
+
+    /// How long it takes until it is durable on NVMe, and until the tail has given it up.
+    fn burst(&self, place: &Place) -> Measured<(Duration, Duration)> {
+        let (mut writer, payload) = (place.log.writer()?, vec![0x5a_u8; self.size as usize]);
+        let batch = (BATCH_BYTES / frame_bytes(self.size)).max(1);
+        let began = Instant::now();
+        for record in 1..=self.total / frame_bytes(self.size) {
+            writer.append(7, &payload)?;
+            if record % batch == 0 {
+                writer.commit(Durability::Power)?;
+            }
+        }
+        writer.commit(Durability::Power)?;
+        place.drained()?;
+        let durable = began.elapsed();
+        place.given_back()?;
+        let read_back = began.elapsed();
+        place.trim()?;
+        Ok((durable, read_back))
+    }
+
     fn figures(&self, session: &Session<'_>, runs: &Runs) -> Vec<Figure> {
         let figure = |by: &str, own: &[f64]| {
             let at = Point { size_bytes: Some(self.size), ..Point::default() };
@@ -88,18 +106,22 @@ impl Drain {
             figure.bytes_per_s = spread(own);
             figure
         };
-        let beside_raw = |by: &str, own: &[f64], until: &str| {
+        let beside = |(to, raw): (&str, &[f64]), by: &str, own: &[f64], until: &str| {
             let mut figure = figure(by, own);
-            let ratios: Vec<f64> = own.iter().zip(&runs.raw).map(|(own, raw)| raw / own).collect();
-            figure.ratio = spread(&ratios).map(|value| Ratio { to: RAW.into(), of: "time".into(), value });
+            let ratios: Vec<f64> = own.iter().zip(raw).map(|(own, raw)| raw / own).collect();
+            figure.ratio = spread(&ratios).map(|value| Ratio { to: to.into(), of: "time".into(), value });
             let burst = format!("a burst of {} MiB in batches of 64 KiB", self.total >> 20);
             figure.note = Some(format!("{burst}, from the first append until {until}"));
             figure
         };
+        let (raw, raw_read_back) = ((RAW, &*runs.raw), (RAW_READ_BACK, &*runs.raw_read_back));
+        let durable = "it is durable on NVMe";
         vec![
-            figure(RAW, &runs.raw),
-            beside_raw("tierlog", &runs.durable, "it is durable on NVMe"),
-            beside_raw("tierlog, read back", &runs.read_back, "the tail gives it up"),
+            figure(raw.0, raw.1),
+            figure(raw_read_back.0, raw_read_back.1),
+            beside(raw, "tierlog", &runs.durable, durable),
+            beside(raw, "tierlog, not read back", &runs.unread, durable),
+            beside(raw_read_back, "tierlog, read back", &runs.read_back, "the tail gives it up"),
         ]
     }
 }

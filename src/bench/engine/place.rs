@@ -41,6 +41,14 @@ pub fn config(session: &Session<'_>, lanes: u32, ring_bytes: u64) -> Config {
     config
 }
 
+/// For another log beside that of `config`, which reads nothing back.
+pub fn not_read_back(session: &Session<'_>, mut config: Config) -> Config {
+    config.dir = session.nvme_dir.join("unread");
+    config.tail.places[0].path = session.tail_dir.join("unread");
+    config.nvme.read_back = false;
+    config
+}
+
 /// A raw lane of `bytes` in a tail file of its own.
 ///
 /// # Errors

@@ -65,6 +65,26 @@ fn files_that_are_wanted_again_stay_and_others_go_after_a_while() {
 }
 
 #[test]
+fn free_files_go_at_once_where_the_reserve_needs_their_room() {
+    let (_dir, nvme) = directory();
+    let plain = PoolLimits::plain(SEGMENT_BYTES);
+    let limits =
+        PoolLimits { free_max: 1, reserve_bytes: SEGMENT_BYTES, quota_bytes: 3 * SEGMENT_BYTES, ..plain };
+    let pool = Pool::new(nvme, limits, &[], Vec::new());
+    let taken = [(); 3].map(|()| pool.take().unwrap().0);
+    pool.recovered();
+    taken.into_iter().for_each(|number| pool.give_back(number));
+    let reserved = || {
+        pool.refill_reserve().unwrap();
+        let reserved = pool.bytes().1;
+        pool.remove_surplus(Duration::ZERO).unwrap();
+        (reserved, pool.free())
+    };
+    let looks = [(); 3].map(|()| reserved());
+    assert_eq!(looks, [(0, 2), (SEGMENT_BYTES, 2), (SEGMENT_BYTES, 2)]);
+}
+
+#[test]
 fn whole_files_are_used_again_and_others_replaced() {
     let (_dir, nvme) = directory();
     for (number, len) in [(1, SEGMENT_BYTES), (2, 4096)] {
