@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::results::{Latency, Spread};
+use super::results::{Latency, Ratio, Spread};
 
 /// Longer ones count as this long: 100 s.
 const NS_MAX: u64 = 100_000_000_000;
@@ -67,4 +67,10 @@ pub fn spread(values: &[f64]) -> Option<Spread> {
     let (min, max) = (*sorted.first()?, *sorted.last()?);
     let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
     Some(Spread { min, median, max })
+}
+
+/// The time that `own` takes of `other`'s, of speeds in the same rounds.
+pub fn beside(to: &str, own: &[f64], other: &[f64]) -> Option<Ratio> {
+    let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| other / own).collect();
+    spread(&ratios).map(|value| Ratio { to: to.into(), of: "time".into(), value })
 }

@@ -1,7 +1,7 @@
 //! What comes of contestants that run for a time each, in turns.
 
-use crate::bench::latency::{Latencies, spread};
-use crate::bench::results::{Figure, Ratio};
+use crate::bench::latency::{Latencies, beside, spread};
+use crate::bench::results::Figure;
 
 /// Rates round by round, and all latencies.
 #[derive(Debug, Default)]
@@ -25,10 +25,6 @@ impl Tally {
         let bytes_per_s: Vec<f64> = self.rounds.iter().map(|rate| rate * bytes as f64).collect();
         figure.bytes_per_s = spread(&bytes_per_s).filter(|_| bytes > 0);
         figure.latency = self.latencies.quantiles();
-        figure.ratio = yardstick.and_then(|(to, other)| {
-            let ratios: Vec<f64> =
-                self.rounds.iter().zip(&other.rounds).map(|(own, other)| other / own).collect();
-            Some(Ratio { to: to.into(), of: "time".into(), value: spread(&ratios)? })
-        });
+        figure.ratio = yardstick.and_then(|(to, other)| beside(to, &self.rounds, &other.rounds));
     }
 }

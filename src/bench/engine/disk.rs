@@ -8,10 +8,10 @@ use tierlog_tiers::nvme::{BLOCK_BYTES, Block, Directory, DirectoryOptions, Durab
 
 use super::place::{Place, config, frame_bytes, not_read_back};
 use crate::bench::contest::Loop;
-use crate::bench::latency::{Latencies, spread};
+use crate::bench::latency::{Latencies, beside, spread};
 use crate::bench::parallel::{Done, Parallel};
 use crate::bench::probe::{Estimate, Measured, PROCESS, Pace, Probe, Session};
-use crate::bench::results::{Figure, Group, Point, Ratio, Skipped};
+use crate::bench::results::{Figure, Group, Point, Skipped};
 use crate::bench::sweep::{Sweep, or};
 use crate::{Durability, Medium};
 
@@ -60,9 +60,10 @@ enum Own {
     Lane { batch: u32 },
     /// By `Shared::commit`, which joins what is committed at the same time.
     Shared,
-    /// To a log whose drainers read nothing back: alone on a lane, or as `Shared`.
-    Unread,
 }
+
+/// One of our own: its name, how it commits, and whether the log's drainers read back what they wrote.
+type Ours = (&'static str, Own, bool);
 
 /// The logs that are committed to.
 struct Places {
@@ -71,11 +72,8 @@ struct Places {
 }
 
 impl Places {
-    fn of(&self, own: Own) -> &Place {
-        match (own, &self.unread) {
-            (Own::Unread, Some(unread)) => unread,
-            _ => &self.place,
-        }
+    fn of(&self, read_back: bool) -> &Place {
+        self.unread.as_ref().filter(|_| !read_back).unwrap_or(&self.place)
     }
 }
 
@@ -129,19 +127,20 @@ impl Probe for Disk {
             place: self.open(session, true)?,
             unread: self.against_raw().then(|| self.open(session, false)).transpose()?,
         };
-        let names = own.iter().map(|(by, _)| *by).chain(ways.iter().map(|way| way.name()));
+        let names = own.iter().map(|(by, ..)| *by).chain(ways.iter().map(|way| way.name()));
         let mut all: Vec<Runs> = names.map(|by| Runs { by, ..Runs::default() }).collect();
-        for (_, own) in &own {
-            self.warm_up(session, places.of(*own), *own)?;
+        for (_, own, read_back) in &own {
+            self.warm_up(session, places.of(*read_back), *own)?;
         }
         for run in 0..session.pace.runs {
             // Who begins changes.
             for turn in 0..all.len() {
                 let who = (run as usize + turn) % all.len();
                 match own.get(who) {
-                    Some((_, own)) => {
-                        self.ours(session, places.of(*own), *own, &mut all[who])?;
-                        places.of(*own).settle()?;
+                    Some((_, own, read_back)) => {
+                        let place = places.of(*read_back);
+                        self.ours(session, place, *own, &mut all[who])?;
+                        place.settle()?;
                     }
                     None => {
                         let way = ways[who - own.len()];
@@ -162,16 +161,14 @@ impl Probe for Disk {
 }
 
 impl Disk {
-    fn own(&self) -> Vec<(&'static str, Own)> {
-        let mut own = vec![(OURS, Own::Lane { batch: self.batch })];
+    fn own(&self) -> Vec<Ours> {
+        let mut own = vec![(OURS, Own::Lane { batch: self.batch }, true)];
         if self.batch > 1 {
-            own.push((ONE, Own::Lane { batch: 1 }));
+            own.push((ONE, Own::Lane { batch: 1 }, true));
+        } else if self.against_raw() && self.threads > 1 {
+            own.extend([(SHARED, Own::Shared, true), (SHARED_UNREAD, Own::Shared, false)]);
         } else if self.against_raw() {
-            if self.threads > 1 {
-                own.extend([(SHARED, Own::Shared), (SHARED_UNREAD, Own::Unread)]);
-            } else {
-                own.push((UNREAD, Own::Unread));
-            }
+            own.push((UNREAD, Own::Lane { batch: 1 }, false));
         }
         own
     }
@@ -245,8 +242,7 @@ impl Disk {
         let before = flushes(&session.nvme_dir);
         let done = self.parallel(session).run(session.cpus, session.ticks, &|_| match own {
             Own::Lane { batch } => lane(batch),
-            Own::Unread if self.threads == 1 => lane(1),
-            Own::Shared | Own::Unread => share(),
+            Own::Shared => share(),
         })?;
         into.add(&done, since(before, session));
         Ok(())
@@ -307,10 +303,7 @@ impl Disk {
         let best = best.filter(|best| best.per_s.len() == all[0].per_s.len());
         for (figure, runs) in figures.iter_mut().zip(compared) {
             let Some(best) = best else { break };
-            let ratios: Vec<f64> =
-                runs.per_s.iter().zip(&best.per_s).map(|(own, other)| other / own).collect();
-            figure.ratio =
-                spread(&ratios).map(|value| Ratio { to: best.by.into(), of: "time".into(), value });
+            figure.ratio = beside(best.by, &runs.per_s, &best.per_s);
         }
         figures
     }

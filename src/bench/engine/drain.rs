@@ -4,18 +4,16 @@
 use std::time::{Duration, Instant};
 
 use super::place::{Place, config, frame_bytes, not_read_back};
-use super::raw_file::RawFile;
+use super::raw_file::{RAW, RAW_READ_BACK, RawFile};
 use crate::Durability;
-use crate::bench::latency::spread;
+use crate::bench::latency::{beside, spread};
 use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
-use crate::bench::results::{Figure, Group, Point, Ratio};
+use crate::bench::results::{Figure, Group, Point};
 use crate::bench::sweep::{Sweep, or};
 
 const RING_BYTES: u64 = 256 << 20;
 /// Bytes of frames in a batch: a drain is to be measured, not how often one thread can commit.
 const BATCH_BYTES: u64 = 64 << 10;
-const RAW: &str = "raw file";
-const RAW_READ_BACK: &str = "raw file, read back";
 
 struct Drain {
     size: u64,
@@ -106,10 +104,9 @@ impl Drain {
             figure.bytes_per_s = spread(own);
             figure
         };
-        let beside = |(to, raw): (&str, &[f64]), by: &str, own: &[f64], until: &str| {
+        let ours = |(to, raw): (&str, &[f64]), by: &str, own: &[f64], until: &str| {
             let mut figure = figure(by, own);
-            let ratios: Vec<f64> = own.iter().zip(raw).map(|(own, raw)| raw / own).collect();
-            figure.ratio = spread(&ratios).map(|value| Ratio { to: to.into(), of: "time".into(), value });
+            figure.ratio = beside(to, own, raw);
             let burst = format!("a burst of {} MiB in batches of 64 KiB", self.total >> 20);
             figure.note = Some(format!("{burst}, from the first append until {until}"));
             figure
@@ -119,9 +116,9 @@ impl Drain {
         vec![
             figure(raw.0, raw.1),
             figure(raw_read_back.0, raw_read_back.1),
-            beside(raw, "tierlog", &runs.durable, durable),
-            beside(raw, "tierlog, not read back", &runs.unread, durable),
-            beside(raw_read_back, "tierlog, read back", &runs.read_back, "the tail gives it up"),
+            ours(raw, "tierlog", &runs.durable, durable),
+            ours(raw, "tierlog, not read back", &runs.unread, durable),
+            ours(raw_read_back, "tierlog, read back", &runs.read_back, "the tail gives it up"),
         ]
     }
 }

@@ -9,6 +9,9 @@ use tierlog_tiers::nvme::{Block, Directory, DirectoryOptions, FileName, Nvme, Nv
 use crate::bench::probe::{Measured, Session};
 
 const REQUEST_BYTES: usize = 1 << 20;
+/// What it is called, written alone and read back, too.
+pub(super) const RAW: &str = "raw file";
+pub(super) const RAW_READ_BACK: &str = "raw file, read back";
 const NAME: FileName = FileName::Segment(1);
 
 /// Where it is made, again and again.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tierlog_tiers::checksum::Crc32c;
 
 use super::place::{Place, config, frame_bytes};
-use crate::bench::latency::spread;
+use crate::bench::latency::{beside, spread};
 use crate::bench::probe::{Estimate, Measured, NOTHING, Pace, Probe, Session};
-use crate::bench::results::{Figure, Group, Point, Ratio};
+use crate::bench::results::{Figure, Group, Point};
 use crate::bench::sweep::{Sweep, or};
 use crate::{Cut, Durability};
 
@@ -112,9 +112,7 @@ impl Read {
         let mut figures: Vec<Figure> =
             [CHECKSUM, "tierlog, one lane", "tierlog, merged"].into_iter().zip(runs).map(figure).collect();
         for (figure, own) in figures.iter_mut().zip(runs).skip(1) {
-            let ratios: Vec<f64> = own.iter().zip(&runs[0]).map(|(own, other)| other / own).collect();
-            figure.ratio =
-                spread(&ratios).map(|value| Ratio { to: CHECKSUM.into(), of: "time".into(), value });
+            figure.ratio = beside(CHECKSUM, own, &runs[0]);
         }
         figures
     }

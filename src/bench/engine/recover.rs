@@ -10,10 +10,10 @@ use tierlog_tiers::checksum::Crc32c;
 use tierlog_tiers::tail::{MapOptions, Mapped, Tail, TailLane};
 
 use super::place::config;
-use super::raw_file::RawFile;
-use crate::bench::latency::spread;
+use super::raw_file::{RAW_READ_BACK, RawFile};
+use crate::bench::latency::{beside, spread};
 use crate::bench::probe::{Estimate, Measured, NOTHING, Pace, Probe, Session};
-use crate::bench::results::{Figure, Group, Point, Ratio};
+use crate::bench::results::{Figure, Group, Point};
 use crate::bench::sweep::{Sweep, or};
 use crate::host::{Env, Machine};
 use crate::media::RINGS_AT;
@@ -24,7 +24,6 @@ const SEGMENT_BYTES: u64 = 4 << 20;
 const PAYLOAD_BYTES: usize = 256;
 const READY: &str = "ready";
 const CHECKSUM: &str = "checksum of the same memory";
-const RAW: &str = "raw file, read back";
 
 struct Recover(u64);
 
@@ -126,10 +125,7 @@ impl Recover {
             let mut figure = Figure::new(Group::Engine, "recover", by, at.clone(), medium, promise);
             figure.runs = own.len() as u32;
             figure.bytes_per_s = spread(own);
-            figure.ratio = to.and_then(|(to, other)| {
-                let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| other / own).collect();
-                spread(&ratios).map(|value| Ratio { to: to.into(), of: "time".into(), value })
-            });
+            figure.ratio = to.and_then(|(to, other)| beside(to, own, other));
             figure
         };
         let (nvme, checksum) = (session.grounds.nvme_promise, Some((CHECKSUM, &*runs.checksum)));
@@ -137,8 +133,8 @@ impl Recover {
             figure(CHECKSUM, "tail", NOTHING, &runs.checksum, None),
             figure("tierlog, scan", "tail", NOTHING, &runs.scan, checksum),
             figure("tierlog, View::open", "tail", NOTHING, &runs.view, checksum),
-            figure(RAW, "nvme", nvme, &runs.raw, None),
-            figure("tierlog, move to NVMe", "nvme", nvme, &runs.settle, Some((RAW, &runs.raw))),
+            figure(RAW_READ_BACK, "nvme", nvme, &runs.raw, None),
+            figure("tierlog, move to NVMe", "nvme", nvme, &runs.settle, Some((RAW_READ_BACK, &runs.raw))),
             figure("tierlog, Log::open", "nvme", nvme, &runs.open, None),
         ]
     }

@@ -11,10 +11,10 @@ use super::commit::RAW;
 use super::place::{Place, config, frame_bytes, raw_tail};
 use crate::Durability;
 use crate::bench::contest::Loop;
-use crate::bench::latency::spread;
+use crate::bench::latency::{beside, spread};
 use crate::bench::parallel::Parallel;
 use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
-use crate::bench::results::{Figure, Group, Point, Ratio};
+use crate::bench::results::{Figure, Group, Point};
 use crate::bench::sweep::{Sweep, or};
 
 const RING_BYTES: u64 = 64 << 20;
@@ -108,8 +108,7 @@ impl Scale {
         figure.per_s = spread(runs);
         figure.bytes_per_s = spread(&runs.iter().map(|per_s| per_s * self.size as f64).collect::<Vec<_>>());
         if by != RAW {
-            let ratios: Vec<f64> = runs.iter().zip(raw).map(|(own, raw)| raw / own).collect();
-            figure.ratio = spread(&ratios).map(|value| Ratio { to: RAW.into(), of: "time".into(), value });
+            figure.ratio = beside(RAW, runs, raw);
         }
         figure
     }

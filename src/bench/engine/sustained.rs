@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::place::{Place, config, frame_bytes};
-use super::raw_file::RawFile;
+use super::raw_file::{RAW, RawFile};
 use super::stall::{NO_ROOM, Pulse, Stalls};
-use crate::bench::latency::{Latencies, spread};
+use crate::bench::latency::{Latencies, beside, spread};
 use crate::bench::probe::{Estimate, Measured, Pace, Probe, Session};
 use crate::bench::process;
-use crate::bench::results::{Figure, Group, Point, Ratio};
+use crate::bench::results::{Figure, Group, Point};
 use crate::bench::sweep::{Sweep, or};
 use crate::{Durability, WhenFull, Writer};
 
@@ -23,7 +23,6 @@ const FILL_STEPS_MAX: u64 = 4;
 const FULL_SHARE: f64 = 0.01;
 /// What a disk takes, for an estimate.
 const BYTES_PER_S: u64 = 1 << 30;
-const RAW: &str = "raw file";
 
 struct Sustained {
     size: u64,
@@ -187,11 +186,9 @@ impl Sustained {
         ours.note = Some("from one commit's return to the next one's".into());
         let mut drain = figure(&format!("tierlog, drained{throttled}"), "nvme", grounds.nvme_promise);
         drain.bytes_per_s = spread(&sums.drained_per_s);
-        let ratios: Vec<f64> =
-            sums.drained_per_s.iter().zip(&sums.raw_per_s).map(|(own, raw)| raw / own).collect();
         drain.note = Some("bytes of frames, read back before the tail gives up".into());
         if was_full {
-            drain.ratio = spread(&ratios).map(|value| Ratio { to: RAW.into(), of: "time".into(), value });
+            drain.ratio = beside(RAW, &sums.drained_per_s, &sums.raw_per_s);
         } else {
             drain.note = Some("the drain did not set the pace: commits hardly ever waited for room".into());
         }
