@@ -9,7 +9,7 @@ use tierlog::sim::{TailMedium, TailOptions, World, WorldOptions};
 use tierlog::{Config, Cut, Durability, Epoch, Log, Position};
 
 const SEGMENT_BYTES: u64 = 1 << 20;
-/// Kept for good: the spare ones, and one a lane, but eight.
+/// Kept for good: the spare ones, and one a lane or eight.
 const KEPT: u64 = 2 + 8;
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -34,9 +34,13 @@ fn burst(host: &Simulation, log: &Log<Simulation>, epoch: Epoch) -> (u64, u64) {
     }
     drop(writer);
     host.sleep(Duration::from_secs(1));
-    let end = log.watermarks()[0];
-    log.checkpoint(&Cut::from(vec![Position { epoch, lane: end.lane, lsn: end.durable }])).unwrap();
+    log.checkpoint(&end(log, epoch)).unwrap();
     (segments(log), log.metrics().lanes[0].waits_for_segment)
+}
+
+fn end(log: &Log<Simulation>, epoch: Epoch) -> Cut {
+    let end = log.watermarks()[0];
+    Cut::from(vec![Position { epoch, lane: end.lane, lsn: end.durable }])
 }
 
 fn segments(log: &Log<Simulation>) -> u64 {
@@ -53,5 +57,20 @@ fn segments_stay_for_the_next_burst_and_go_after_five_minutes() {
     host.sleep(11 * MINUTE);
     let left = segments(&log);
     assert!(left <= KEPT + 1, "{left} of {most}");
+    // It goes on without them.
+    let end = end(&log, epoch);
+    let mut writer = log.writer().unwrap();
+    for nth in 0..100 {
+        writer.append(nth, &[7; 20 << 10]).unwrap();
+        writer.commit(Durability::Power).unwrap();
+    }
+    drop(writer);
+    let (mut reader, mut nth) = (log.reader(&end).unwrap(), 0);
+    while let Some(record) = reader.next().unwrap() {
+        assert_eq!((record.stream, record.payload.len()), (nth, 20 << 10));
+        nth += 1;
+    }
+    assert_eq!(nth, 100);
+    drop(reader);
     log.close().unwrap();
 }
